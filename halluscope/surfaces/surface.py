@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,15 +151,3 @@ class Surface:
         from halluscope.explain.landscape import draw_landscapes  # a door to a later stage: see CONTRIBUTING
 
         return draw_landscapes([self], titles=[title], channel=channel)
-
-
-def concatenate_channels(surfaces: Sequence[Surface]) -> Surface:
-    """One surface with the channels of several surfaces of the same answer."""
-    first = surfaces[0]
-    return Surface(
-        np.concatenate([s.values for s in surfaces]),
-        tuple(c for s in surfaces for c in s.channels),
-        first.tokens,
-        first.offsets,
-        first.answer,
-    )

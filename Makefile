@@ -1,0 +1,46 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+TRUE_ANSWER := Elon Musk is a South African-born entrepreneur, inventor, and business magnate.
+FALSE_ANSWER := Elon Musk is a renowned pastry chef from rural France, known for inventing the world's first croissant-flavored ice cream.
+
+.PHONY: demo test lint models tables clean
+
+demo: $(VENV)/.runtime  ## the main job on the default model: two answers judged, one figure
+	$(BIN)/halluscope pull
+	$(BIN)/halluscope detect "Who is Elon Musk?" "$(FALSE_ANSWER)"
+	$(BIN)/halluscope detect "Who is Elon Musk?" "$(TRUE_ANSWER)"
+	mkdir -p demo
+	$(BIN)/halluscope plot "Who is Elon Musk?" "$(FALSE_ANSWER)" "$(TRUE_ANSWER)" --out demo/elon-musk.png
+	@echo "The figure is in demo/elon-musk.png"
+
+test: $(VENV)/.development lint  ## lint, types, and all tests with coverage
+	$(BIN)/halluscope pull
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+models: $(VENV)/.development  ## rebuild the shipped detector and its model card
+	$(BIN)/python -m models.build
+
+tables: $(VENV)/.development  ## render the README's tables from the benchmarks' results
+	$(BIN)/python -m benchmarks.tables
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# tested versions are pinned in constraints.txt; pyproject.toml holds the ranges
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[html]"
+	touch $@
+
+$(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@ $(VENV)/.runtime
+
+clean:
+	rm -rf $(VENV) demo build dist

@@ -1,0 +1,241 @@
+"""The commands of ``halluscope``. Whatever loads torch is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from halluscope import __version__
+from halluscope.errors import HalluscopeError, InputError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+BAD_INPUT = 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Tell whether a language model's answer is hallucinated from the shape of its inner activity.",
+)
+
+# typer evaluates these annotations at run time, and Python 3.10 has no other way to write some of them
+ModelOption = Annotated[
+    Optional[str],  # noqa: UP045 - typer needs it on Python 3.10
+    typer.Option("--model", help="Known name, hub id or folder of the language model."),
+]
+DetectorOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--detector", help="Folder of a trained detector; the one that ships for the model if not given."),
+]
+ContextOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--context", help="Reference text that was in the prompt."),
+]
+PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS.jsonl", help="Records, one JSON object a line.")]
+PromptArgument = Annotated[str, typer.Argument(help="What the model was asked; '' for a bare statement.")]
+AnswerArgument = Annotated[str, typer.Argument(help="What it answered.")]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"halluscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="smollm2-135m-instruct or gemma-3-270m.")] = "smollm2-135m-instruct",
+) -> None:
+    """Bring a known language model onto the machine."""
+    from halluscope.cli.pulling import pull_with_bars
+
+    typer.echo(pull_with_bars(name))
+
+
+@app.command()
+def detect(
+    prompt: PromptArgument,
+    answer: AnswerArgument,
+    context: ContextOption = None,
+    model: ModelOption = None,
+    detector: DetectorOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plot_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--plot", metavar="FILE", help="Draw the surface: .png, .svg, .pdf or .html."),
+    ] = None,
+) -> None:
+    """Judge one answer."""
+    from halluscope.records import check_answer
+
+    check_answer(answer)
+    if plot_file is not None:
+        from halluscope.explain import check_figure_path
+
+        check_figure_path(plot_file)
+    detection = _load_detector(model, detector).detect(prompt, answer, context)
+    if plot_file is not None:
+        _draw([detection], plot_file)
+    if as_json:
+        typer.echo(json.dumps(detection.to_dict(), ensure_ascii=False))
+        return
+    verdict = "hallucinated" if detection.hallucinated else "not hallucinated"
+    typer.echo(f"{verdict}: probability {detection.probability:.3f} (threshold {detection.threshold:.3f})")
+
+
+@app.command()
+def score(
+    pairs: PairsArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="SCORED.jsonl", help="Where to write the scored records.")],
+    model: ModelOption = None,
+    detector: DetectorOption = None,
+) -> None:
+    """Judge many answers; stopped, it goes on where it was when called again."""
+    from halluscope.progress import progress_bar
+    from halluscope.records import read_records
+    from halluscope.scoring import check_records, score_file
+
+    _check_out_file(out, pairs)
+    next(read_records(pairs), None)  # a missing or broken file is told before a model is loaded
+    loaded = _load_detector(model, detector)
+    loaded.progress = False
+    total = check_records(pairs, loaded)
+    with progress_bar("Scoring", total) as advance:
+        try:
+            score_file(pairs, out, loaded, progress=advance)
+        except KeyboardInterrupt:
+            raise _Stopped("stopped; what is scored is kept: call the same command again to go on") from None
+
+
+@app.command()
+def train(
+    pairs: PairsArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the detector to.")],
+    model: Annotated[
+        str, typer.Option("--model", help="Known name, hub id or folder of the language model.")
+    ] = "smollm2-135m-instruct",
+    seed: Annotated[int, typer.Option("--seed", help="For folds and boosting.")] = 0,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-fitting.")] = 4,
+) -> None:
+    """Train a detector on labelled pairs with your own model."""
+    from halluscope.cli.learning import train_detector
+
+    training = train_detector(pairs, out, model, seed, folds)
+    found = training["out_of_fold"]
+    typer.echo(
+        f"{out}: trained on {training['pairs']} pairs in {training['groups']} groups; "
+        f"out-of-fold AUROC {found['auroc']:.3f}, Brier score {found['brier']:.3f}"
+    )
+
+
+@app.command()
+def evaluate(
+    pairs: PairsArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.json and predictions.jsonl.")],
+    detector: DetectorOption = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-validation.")] = 5,
+    model: ModelOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="For folds, boosting and the bootstrap.")] = 0,
+) -> None:
+    """Measure a detector, or by cross-validation how well one can be trained, beside the dull baselines."""
+    from halluscope.cli.learning import evaluate_file
+
+    evaluate_file(pairs, out, detector, folds, model, seed)
+
+
+@app.command()
+def plot(
+    prompt: PromptArgument,
+    answer: AnswerArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".png, .svg, .pdf, or .html to turn it.")],
+    other_answer: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="A second answer to draw beside it."),
+    ] = None,
+    context: ContextOption = None,
+    model: ModelOption = None,
+    detector: DetectorOption = None,
+    channel: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--channel", help="The activity measure to draw; reading by default."),
+    ] = None,
+) -> None:
+    """Draw the surface of an answer, or of two side by side, with the verdict on each."""
+    from halluscope.explain import check_figure_path
+    from halluscope.records import check_answer
+
+    check_figure_path(out)
+    answers = [answer] if other_answer is None else [answer, other_answer]
+    for text in answers:
+        check_answer(text)
+    loaded = _load_detector(model, detector)
+    _draw([loaded.detect(prompt, text, context) for text in answers], out, channel)
+
+
+def _load_detector(model, detector):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - its type would load torch
+    from halluscope.cli.learning import load_quietly
+
+    return load_quietly(model, detector)
+
+
+def _draw(detections, out: Path, channel: str | None = None) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    from halluscope.detector.detection import prompt_text
+    from halluscope.explain import Verdict, save_figure
+
+    save_figure(
+        out,
+        [d.surface for d in detections],
+        verdicts=[Verdict(d.probability, d.threshold, d.hallucinated) for d in detections],
+        prompt=prompt_text(detections[0].prompt),
+        channel=channel,
+    )
+
+
+def _check_out_file(out: Path, source: Path) -> None:
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder: give the name of a file")
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"--out {out}: there is no folder {out.absolute().parent}")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise InputError(f"--out {out} is the input itself: give another name")
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Ctrl-C, with what the user should know."""
+
+
+def main() -> None:
+    """Run the command line; errors that users can mend are one line on standard error and status 2."""
+    try:
+        status = app(standalone_mode=False)
+    except HalluscopeError as error:
+        status = _complain(str(error), BAD_INPUT)
+    except _Stopped as stopped:
+        status = _complain(str(stopped), INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        status = _complain("stopped; nothing was written", INTERRUPTED)
+    except Exception as error:
+        show = getattr(error, "show", None)  # click's own usage errors know how to print themselves
+        if show is None:
+            raise
+        show()
+        status = BAD_INPUT
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _complain(message: str, status: int) -> int:
+    print("halluscope: " + " ".join(message.split()), file=sys.stderr)
+    return status

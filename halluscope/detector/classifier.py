@@ -1,0 +1,96 @@
+"""The classifier on surface features, calibrated on predictions that it made out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+Folds = Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]
+
+_EDGE = 1e-6  # keeps the log-odds of a sure classifier finite
+
+
+class SurfaceClassifier(ClassifierMixin, BaseEstimator):
+    """Average of logistic regression and gradient boosting, with Platt calibration.
+
+    Parameters
+    ----------
+    strength : float
+        Inverse penalty ``C`` of the logistic regression on standardised features.
+    seed : int
+        For the boosting's random choices.
+
+    Attributes
+    ----------
+    members_ : VotingClassifier
+        The fitted average.
+    calibrator_ : LogisticRegression
+        Maps its log-odds to calibrated ones (Platt 1999), fitted on out-of-fold predictions.
+    out_of_fold_ : ndarray of shape (pairs,)
+        Calibrated probability of each training pair from members that did not see its group.
+    classes_ : ndarray
+        ``[False, True]``.
+    """
+
+    def __init__(self, strength: float = 0.003, seed: int = 0) -> None:
+        self.strength = strength
+        self.seed = seed
+
+    def fit(self, X: npt.NDArray[np.float64], y: npt.NDArray[np.bool_], folds: Folds) -> SurfaceClassifier:
+        """Fit members and calibrator.
+
+        Parameters
+        ----------
+        X : ndarray of shape (pairs, features)
+            Surface features.
+        y : ndarray of shape (pairs,)
+            True where hallucinated.
+        folds : sequence of (train, test)
+            Grouped folds; the calibrator learns from the test parts' predictions.
+        """
+        members = self._new_members()
+        raw = np.empty(len(y))
+        for train, test in folds:
+            raw[test] = clone(members).fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+        log_odds = _log_odds(raw)
+        self.calibrator_ = LogisticRegression(C=1e6).fit(log_odds, y)
+        self.out_of_fold_ = self.calibrator_.predict_proba(log_odds)[:, 1]
+        self.members_ = members.fit(X, y)
+        self.classes_ = np.array([False, True])
+        return self
+
+    def predict_proba(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities of shape (pairs, 2): not hallucinated, hallucinated."""
+        check_is_fitted(self)
+        return np.asarray(self.calibrator_.predict_proba(_log_odds(self.members_.predict_proba(X)[:, 1])))
+
+    def predict(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """True where hallucinated is more likely than not."""
+        return self.predict_proba(X)[:, 1] >= 0.5
+
+    def _new_members(self) -> Any:
+        linear = make_pipeline(StandardScaler(), LogisticRegression(C=self.strength, max_iter=2000))
+        boosting = HistGradientBoostingClassifier(
+            learning_rate=0.05,
+            max_iter=200,
+            max_leaf_nodes=12,
+            min_samples_leaf=20,
+            l2_regularization=5.0,
+            max_features=0.2,
+            random_state=self.seed,
+        )
+        return VotingClassifier([("linear", linear), ("boosting", boosting)], voting="soft")
+
+
+def _log_odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(logit(np.clip(probability, _EDGE, 1 - _EDGE)))[:, None]

@@ -1,0 +1,246 @@
+"""Detectors on disk: a manifest, the readings, the classifier. Loading executes nothing.
+
+A folder holds ``manifest.json`` (format, language model, features, threshold, training, digests of the other
+files), ``readings.safetensors`` and ``classifier.skops``. All of it is checked before anything is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn
+import skops.io
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from sklearn.utils.validation import check_is_fitted
+
+from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.readings import CHANNELS
+from halluscope.errors import DetectorError, FingerprintError
+from halluscope.features import feature_names
+from halluscope.lm.language_model import LanguageModel
+from halluscope.surfaces import Reading
+
+if TYPE_CHECKING:
+    from halluscope.detector.detector import Detector
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+READINGS = "readings.safetensors"
+CLASSIFIER = "classifier.skops"
+
+_LARGEST_MANIFEST = 10_000_000  # bytes; a manifest is some tens of kB
+_TRUSTED: list[str] = []  # scikit-learn's own types need no entry
+
+
+def save_detector(detector: Detector, folder: Path) -> Path:
+    """Write a fitted detector; the folder appears whole or not at all.
+
+    Parameters
+    ----------
+    detector : Detector
+        Fitted.
+    folder : Path
+        To be made, or an earlier detector to be replaced.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    DetectorError
+        If the folder exists and holds something else than a detector.
+    """
+    check_is_fitted(detector, "classifier_")
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise DetectorError(f"{folder} exists and is not a detector: choose another place, or remove it")
+    files = {READINGS: _readings_bytes(detector.reading_), CLASSIFIER: _classifier_bytes(detector.classifier_)}
+    manifest = {
+        "format": FORMAT,
+        "model": {
+            "name": detector.lm.name,
+            "fingerprint": detector.lm.fingerprint,
+            "layers": detector.lm.n_layers,
+            "width": detector.lm.hidden_size,
+        },
+        "settings": {key: value for key, value in detector.get_params(deep=False).items() if key not in ("lm", "progress")},
+        "features": list(detector.feature_names_in_),
+        "training": detector.training_,
+        "scikit-learn": sklearn.__version__,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+    files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        if folder.is_dir():  # what stands beside a replaced detector (a model card, say) stays
+            shutil.copytree(folder, fresh, dirs_exist_ok=True)
+        fresh.chmod(0o755)
+        for name, data in files.items():
+            (fresh / name).write_bytes(data)
+        _swap(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    detector.name_ = folder.name
+    return folder
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.replace(fresh, folder)
+        return
+    old = fresh.with_name(fresh.name + ".old")
+    os.replace(folder, old)
+    os.replace(fresh, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _readings_bytes(reading: Reading) -> bytes:
+    tensors = {"directions": reading.directions, "centres": reading.centres, "scales": reading.scales}
+    return bytes(save_tensors({name: tensor.contiguous().float() for name, tensor in tensors.items()}))
+
+
+def _classifier_bytes(classifier: SurfaceClassifier) -> bytes:
+    # only scikit-learn's own estimators go into the file: ours is rebuilt from code
+    return bytes(skops.io.dumps({"members": classifier.members_, "calibrator": classifier.calibrator_}))
+
+
+def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
+    """Read a detector; see `halluscope.Detector.load`."""
+    from halluscope.detector.detector import Detector
+
+    manifest = read_manifest(folder)
+    files = {name: _checked_bytes(folder, name, manifest) for name in (READINGS, CLASSIFIER)}
+    model = manifest["model"]
+    if lm is None:
+        lm = LanguageModel.from_pretrained(model["name"])
+    if lm.fingerprint != model["fingerprint"]:
+        raise FingerprintError(
+            f"the detector {folder} was trained on '{model['name']}', and '{lm.name}' is another language model "
+            "(or has another tokenizer or chat template): train a detector on it with 'halluscope train'"
+        )
+    reading = _build_reading(folder, files[READINGS], lm)
+    parts = _build_classifier(folder, files[CLASSIFIER], manifest)
+    settings = manifest["settings"]
+    try:
+        detector = Detector(lm, **settings)
+    except TypeError:
+        raise DetectorError(f"{folder / MANIFEST}: unknown settings {sorted(settings)}: train it anew") from None
+    names = feature_names([*reading.channels, *(c for m in detector.measures for c in m.channels)])
+    if list(names) != manifest["features"]:
+        raise DetectorError(
+            f"{folder} reads {len(manifest['features'])} surface features that this version of halluscope names "
+            "otherwise: train it anew, or install the version it was made with"
+        )
+    classifier = SurfaceClassifier(detector.strength, detector.seed)
+    classifier.members_, classifier.calibrator_ = parts["members"], parts["calibrator"]
+    classifier.classes_ = np.array([False, True])
+    if getattr(classifier.members_, "n_features_in_", len(names)) != len(names):
+        raise DetectorError(f"{folder / CLASSIFIER} reads another number of features than the manifest names")
+    detector.classifier_ = classifier
+    detector.reading_ = reading
+    detector.feature_names_in_ = np.array(names, dtype=object)
+    detector.n_features_in_ = len(names)
+    detector.classes_ = classifier.classes_
+    detector.training_ = manifest["training"]
+    detector.name_ = folder.absolute().name
+    return detector
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The checked manifest of a detector folder.
+
+    Raises
+    ------
+    DetectorError
+        If there is no detector, or its manifest is damaged or of another format.
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise DetectorError(f"no such detector: {folder} (a folder that 'halluscope train' wrote is wanted)")
+    if not path.is_file():
+        raise DetectorError(f"{folder} is not a detector: it has no {MANIFEST}")
+    if path.stat().st_size > _LARGEST_MANIFEST:
+        raise DetectorError(f"{path} is damaged: no manifest is that large")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise DetectorError(f"{path} is damaged: it is not valid JSON; restore it or train the detector anew") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        raise DetectorError(f"{path}: format {found!r} is not one that this version reads ({FORMAT}): train it anew")
+    _check_fields(path, manifest)
+    return manifest
+
+
+_FIELDS: dict[str, Any] = {"model": dict, "settings": dict, "features": list, "training": dict, "files": dict}
+_MODEL_FIELDS: dict[str, Any] = {"name": str, "fingerprint": str, "layers": int, "width": int}
+
+
+def _check_fields(path: Path, manifest: dict[str, Any]) -> None:
+    for field, kind in _FIELDS.items():
+        if not isinstance(manifest.get(field), kind):
+            raise DetectorError(f"{path} is damaged: field '{field}' is missing or of the wrong type")
+    for field, kind in _MODEL_FIELDS.items():
+        if not isinstance(manifest["model"].get(field), kind):
+            raise DetectorError(f"{path} is damaged: field 'model.{field}' is missing or of the wrong type")
+    threshold = manifest["settings"].get("threshold")
+    if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+        raise DetectorError(f"{path} is damaged: field 'settings.threshold' must lie between 0 and 1")
+
+
+def _checked_bytes(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise DetectorError(f"{folder} is incomplete: {name} is missing")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != manifest["files"].get(name):
+        raise DetectorError(f"{path} is damaged: its digest is not the one in {MANIFEST}")
+    return data
+
+
+def _build_reading(folder: Path, data: bytes, lm: LanguageModel) -> Reading:
+    shapes = {
+        "directions": (len(CHANNELS), lm.n_layers, lm.hidden_size),
+        "centres": (len(CHANNELS), lm.n_layers),
+        "scales": (len(CHANNELS), lm.n_layers),
+    }
+    try:
+        tensors = load_tensors(data)
+    except Exception as error:  # safetensors raises its own, undocumented types for damaged files
+        raise DetectorError(f"{folder / READINGS} is damaged: {error}") from error
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != shapes or not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise DetectorError(f"{folder / READINGS} does not hold finite readings of shapes {shapes}")
+    return Reading(CHANNELS, tensors["directions"], tensors["centres"], tensors["scales"])
+
+
+def _build_classifier(folder: Path, data: bytes, manifest: dict[str, Any]) -> dict[str, Any]:
+    path = folder / CLASSIFIER
+    try:
+        unknown = [t for t in skops.io.get_untrusted_types(data=data) if t not in _TRUSTED]
+    except Exception as error:  # a damaged archive: zipfile, json and skops each raise their own
+        raise DetectorError(f"{path} is damaged: {error}") from error
+    if unknown:
+        raise DetectorError(f"{path} holds types that are not scikit-learn's ({', '.join(unknown)}): not loaded")
+    try:
+        parts = skops.io.loads(data, trusted=_TRUSTED)
+    except Exception as error:  # an older or newer scikit-learn may not take these attributes
+        raise DetectorError(
+            f"{path} was saved with scikit-learn {manifest.get('scikit-learn')} and cannot be read with "
+            f"{sklearn.__version__}: {error}"
+        ) from error
+    if not isinstance(parts, dict) or set(parts) != {"members", "calibrator"}:
+        raise DetectorError(f"{path} does not hold a detector's classifier")
+    return parts

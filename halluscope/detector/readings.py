@@ -1,0 +1,117 @@
+"""Readings: for each layer one direction along which true and invented answers differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from halluscope.detector.states import POOLINGS
+from halluscope.surfaces import Reading
+
+CHANNELS = ("reading", "reading_mean", "reading_last")
+"""Learned from the mean and the last token's states together, from the mean alone, from the last alone."""
+
+_SOURCES = ((0, 1), (0,), (1,))  # which poolings each reading is learned from
+assert len(_SOURCES) == len(CHANNELS) and len(POOLINGS) == 2  # noqa: S101
+
+
+def fit_reading(states: npt.NDArray[np.float32], hallucinated: npt.NDArray[np.bool_], ridge: float) -> Reading:
+    """Learn the directions of `CHANNELS` by ridge regression, layer by layer.
+
+    In each layer the states x, standardised by training mean and deviation, are regressed on y = +1 (true) or
+    -1 (hallucinated): ``w = (X'X + ridge n I)^-1 X'y`` (Hoerl and Kennard 1970). Folded back into the raw
+    states, w is the direction; centre and scale are mean and standard deviation of its projections.
+
+    Parameters
+    ----------
+    states : ndarray of shape (pairs, 2, layers, d)
+        What `pool_states` gives.
+    hallucinated : ndarray of shape (pairs,)
+        Labels.
+    ridge : float
+        Penalty for each pair, in units of the variance of a standardised coordinate.
+
+    Returns
+    -------
+    Reading
+    """
+    y = torch.from_numpy(np.where(hallucinated, -1.0, 1.0).astype(np.float32))
+    by_layer = torch.from_numpy(states).permute(2, 1, 0, 3)  # layers, poolings, pairs, d
+    directions, centres, scales = [], [], []
+    for sources in _SOURCES:
+        x = torch.cat([by_layer[:, source] for source in sources], dim=1)
+        direction, centre, scale = _ridge_by_layer(x, y.repeat(len(sources)), ridge)
+        directions.append(direction)
+        centres.append(centre)
+        scales.append(scale)
+    return Reading(CHANNELS, torch.stack(directions), torch.stack(centres), torch.stack(scales))
+
+
+def _ridge_by_layer(x: Tensor, y: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Directions (layers, d), centres and scales (layers,) for states x of shape (layers, n, d)."""
+    mean = x.mean(dim=1, keepdim=True)
+    deviation = x.std(dim=1, keepdim=True).clamp_min(1e-6 * x.abs().mean().clamp_min(1e-12))
+    z = (x - mean) / deviation
+    target = y - y.mean()
+    n, d = z.shape[1:]
+    if n <= d:
+        # the same solution through the n x n Gram matrix: w = Z'(ZZ' + ridge n I)^-1 y
+        gram = z @ z.transpose(1, 2)
+        gram.diagonal(dim1=1, dim2=2).add_(ridge * n)
+        weights = (z.transpose(1, 2) @ torch.linalg.solve(gram, target.expand(len(z), -1))[..., None])[..., 0]
+    else:
+        gram = z.transpose(1, 2) @ z
+        gram.diagonal(dim1=1, dim2=2).add_(ridge * n)
+        weights = torch.linalg.solve(gram, (z * target[:, None]).sum(dim=1))
+    direction = weights / deviation[:, 0]
+    projection = (x @ direction[..., None])[..., 0]
+    return direction, projection.mean(dim=1), projection.std(dim=1).clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class CrossFittedReadings:
+    """Readings that never saw the question they are used on.
+
+    Parameters
+    ----------
+    folds : list of (train, test)
+        Row indices; every pair is in one test part, and no group on both sides.
+    held_out : list of Reading
+        One for each fold, learned on its training part.
+    final : Reading
+        Learned on all pairs: for answers outside of training.
+    """
+
+    folds: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]
+    held_out: list[Reading]
+    final: Reading
+
+
+def cross_fit_readings(
+    states: npt.NDArray[np.float32],
+    hallucinated: npt.NDArray[np.bool_],
+    folds: Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]],
+    ridge: float,
+) -> CrossFittedReadings:
+    """Learn readings on each fold's training part, and once on everything.
+
+    A classifier trained on surfaces whose readings saw their own labels learns an over-confident surface that
+    no new answer has; cross-fitting gives it surfaces like those it will meet.
+    """
+    held_out = [fit_reading(states[train], hallucinated[train], ridge) for train, _ in folds]
+    return CrossFittedReadings(list(folds), held_out, fit_reading(states, hallucinated, ridge))
+
+
+def stack_readings(readings: Sequence[Reading]) -> Reading:
+    """Several readings as one measure, so that one pass through the model takes them all."""
+    return Reading(
+        tuple(f"{number}:{channel}" for number, reading in enumerate(readings) for channel in reading.channels),
+        torch.cat([reading.directions for reading in readings]),
+        torch.cat([reading.centres for reading in readings]),
+        torch.cat([reading.scales for reading in readings]),
+    )

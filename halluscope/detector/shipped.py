@@ -1,0 +1,122 @@
+"""The detectors that come with the library, and `detect`, which uses them."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from pathlib import Path
+
+from halluscope.detector.detection import Detection
+from halluscope.detector.detector import Detector
+from halluscope.detector.persistence import MANIFEST
+from halluscope.errors import DetectorError
+from halluscope.lm.catalogue import DEFAULT_MODEL
+from halluscope.lm.language_model import LanguageModel
+from halluscope.records import Answer, Prompt
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+_lock = threading.Lock()
+
+
+def shipped_detectors() -> dict[str, Path]:
+    """Folders of the shipped detectors, by the name of their language model.
+
+    They lie in ``halluscope/models`` once installed, and beside the package in a checkout.
+    """
+    for models in (_PACKAGE / "models", _PACKAGE.parent / "models"):
+        found = {folder.name: folder for folder in sorted(models.glob("*")) if (folder / MANIFEST).is_file()}
+        if found:
+            return found
+    return {}
+
+
+def shipped_detector(model: str) -> Path:
+    """Folder of the detector that ships for a known language model.
+
+    Raises
+    ------
+    DetectorError
+        If none ships for it; the message says how to train one.
+    """
+    detectors = shipped_detectors()
+    if model not in detectors:
+        raise DetectorError(
+            f"no detector ships for the language model '{model}' (there is one for: {', '.join(detectors) or 'none'}): "
+            "train one on labelled pairs with 'halluscope train' and give it with --detector (Python: detector=)"
+        )
+    return detectors[model]
+
+
+@functools.lru_cache(maxsize=2)
+def _language_model(name: str) -> LanguageModel:
+    return LanguageModel.from_pretrained(name)
+
+
+@functools.lru_cache(maxsize=4)
+def _detector(folder: Path, model: str) -> Detector:
+    return Detector.load(folder, _language_model(model))
+
+
+def load_detector_for(model: str | None = None, detector: str | Path | None = None) -> Detector:
+    """A detector with its language model, loaded once in a process.
+
+    Parameters
+    ----------
+    model : str, optional
+        Name, hub id or folder of the language model; the detector's own, else the default, if not given.
+    detector : path-like, optional
+        Folder of the detector; the one that ships for the model if not given.
+    """
+    from halluscope.detector.persistence import read_manifest
+
+    if detector is None:
+        folder = shipped_detector(model or DEFAULT_MODEL)
+    else:
+        folder = Path(detector)
+    name = model or str(read_manifest(folder)["model"]["name"])
+    with _lock:
+        return _detector(folder.resolve(), name)
+
+
+def detect(
+    prompt: Prompt,
+    answer: Answer,
+    context: str | None = None,
+    *,
+    model: str | None = None,
+    detector: str | Path | None = None,
+) -> Detection:
+    """Judge whether a language model's answer is hallucinated.
+
+    Model and detector are loaded at the first call and kept. For many answers use `Detector.detect_batch`.
+
+    Parameters
+    ----------
+    prompt : str, chat messages or token ids
+        What the model was asked; empty text for a bare statement.
+    answer : str or token ids
+        What it answered.
+    context : str, optional
+        Reference text that was in the prompt.
+    model : str, optional
+        Name, hub id or folder of the language model; ``smollm2-135m-instruct`` by default.
+    detector : path-like, optional
+        Folder of the detector; the one that ships for the model by default.
+
+    Returns
+    -------
+    Detection
+
+    Raises
+    ------
+    HalluscopeError
+        For input that cannot be judged, or a model or detector that cannot be loaded.
+
+    Examples
+    --------
+    >>> import halluscope
+    >>> d = halluscope.detect("What is the capital of France?", "Paris.")  # doctest: +SKIP
+    >>> d.hallucinated, d.probability  # doctest: +SKIP
+    """
+    return load_detector_for(model, detector).detect(prompt, answer, context)

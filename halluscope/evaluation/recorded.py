@@ -1,0 +1,140 @@
+"""What the baselines see: answers with the log-probabilities and hidden states recorded for them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from halluscope.errors import InputError
+from halluscope.evaluation.folds import group_codes
+
+Floats = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedPairs:
+    """Pairs of prompt and answer with what one pass of the language model recorded about them.
+
+    All baselines read from the same recording, so that they differ in method and in nothing else.
+
+    Parameters
+    ----------
+    answers, prompts : list of str
+        The texts; the prompt as the language model saw it.
+    logprobs : list of ndarray, each of shape (answer tokens,)
+        Log-probability of each answer token under the language model.
+    entropies : list of ndarray, each of shape (answer tokens,)
+        Entropy of the distribution that each answer token was drawn from.
+    last : ndarray of float32, shape (n, layers, d)
+        Residual stream at the last answer token; layer 0 is the embedding.
+    mean : ndarray of float32, shape (n, layers, d)
+        Mean of the residual stream over the answer tokens.
+
+    Raises
+    ------
+    InputError
+        Where the fields disagree in length or an answer has no tokens.
+    """
+
+    answers: list[str]
+    prompts: list[str]
+    logprobs: list[Floats]
+    entropies: list[Floats]
+    last: Floats
+    mean: Floats
+
+    def __post_init__(self) -> None:
+        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        if len(set(lengths.values())) != 1:
+            raise InputError(f"recorded fields differ in length: {lengths}")
+        if self.last.ndim != 3 or self.last.shape != self.mean.shape:
+            raise InputError(
+                f"states of shape {self.last.shape} and {self.mean.shape}: both must be (pairs, layers, d)"
+            )
+        for number, (logprobs, entropies) in enumerate(zip(self.logprobs, self.entropies, strict=True)):
+            if len(logprobs) == 0 or len(logprobs) != len(entropies):
+                raise InputError(
+                    f"pair {number} needs one log-probability and one entropy for each answer token"
+                )
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def take(self, index: ArrayLike) -> RecordedPairs:
+        """The pairs with these row numbers, in this order."""
+        rows = np.asarray(index, dtype=np.intp)
+        return RecordedPairs(
+            answers=[self.answers[row] for row in rows],
+            prompts=[self.prompts[row] for row in rows],
+            logprobs=[self.logprobs[row] for row in rows],
+            entropies=[self.entropies[row] for row in rows],
+            last=self.last[rows],
+            mean=self.mean[rows],
+        )
+
+
+class PairClassifier(ClassifierMixin, BaseEstimator):
+    """Scikit-learn's classifier contract over `RecordedPairs`; subclasses fit and score.
+
+    Attributes
+    ----------
+    classes_ : ndarray of bool
+        ``[False, True]``: truthful, hallucinated.
+    """
+
+    def fit(
+        self, pairs: RecordedPairs, y: ArrayLike, groups: Iterable[Hashable] | None = None
+    ) -> PairClassifier:
+        """Fit on recorded pairs.
+
+        Parameters
+        ----------
+        pairs : RecordedPairs
+            The training part.
+        y : array-like of bool, shape (n,)
+            Whether each answer is hallucinated.
+        groups : iterable of hashable, length n, optional
+            What the folds inside the training part must not split; the prompt if absent.
+
+        Returns
+        -------
+        PairClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            Where the labels do not match the pairs or are of one kind only.
+        """
+        labels = np.asarray(y).astype(bool)
+        codes = group_codes(pairs.prompts if groups is None else groups)
+        if not len(pairs) == len(labels) == len(codes):
+            raise InputError(f"{len(pairs)} pairs, {len(labels)} labels and {len(codes)} groups do not match")
+        if labels.all() or not labels.any():
+            kind = "hallucinated" if labels.any() else "truthful"
+            raise InputError(f"all {len(labels)} training answers are {kind}: both kinds are needed")
+        self.classes_ = np.array([False, True])
+        self._fit(pairs, labels, codes)
+        return self
+
+    def predict_proba(self, pairs: RecordedPairs) -> NDArray[np.float64]:
+        """Probabilities of truthful and hallucinated, shape (n, 2)."""
+        check_is_fitted(self, "classes_")
+        probability = np.asarray(self._probability(pairs), dtype=np.float64)
+        return np.column_stack([1 - probability, probability])
+
+    def predict(self, pairs: RecordedPairs) -> NDArray[np.bool_]:
+        """Whether each answer is hallucinated, at a probability of one half."""
+        return np.asarray(self.predict_proba(pairs)[:, 1] >= 0.5)
+
+    def _fit(self, pairs: RecordedPairs, labels: NDArray[np.bool_], codes: NDArray[np.intp]) -> None:
+        raise NotImplementedError
+
+    def _probability(self, pairs: RecordedPairs) -> Floats:
+        raise NotImplementedError

@@ -1,0 +1,51 @@
+"""Evaluation results on disk and on the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def write_results(folder: Path, results: Mapping[str, Any], predictions: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``results.json`` and ``predictions.jsonl`` (each whole or not at all) and print the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(prediction, ensure_ascii=False) + "\n" for prediction in predictions)
+    _write(folder / "predictions.jsonl", "".join(lines))
+    _write(folder / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    print_results(results)
+
+
+def _write(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    """Print AUROC with interval for the detector, its ablations and the baselines."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{results['n']} pairs in {results['n_groups']} groups, {results['model']}")
+    for column in ("", "AUROC", "95% interval", "gain over it"):
+        table.add_column(column, justify="left" if not column else "right")
+    rows = {"halluscope": results["metrics"], **results["ablations"], **results["baselines"]}
+    for name, metrics in rows.items():
+        auroc, gain = metrics["auroc"], results["gains"].get(name)
+        table.add_row(
+            name,
+            f"{auroc['value']:.3f}",
+            f"{auroc['low']:.3f} to {auroc['high']:.3f}",
+            f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
+        )
+    Console().print(table)

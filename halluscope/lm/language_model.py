@@ -1,0 +1,239 @@
+"""A causal language model with its tokenizer, ready to be looked into."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from halluscope.errors import ModelError
+from halluscope.lm.anatomy import Anatomy, find_anatomy
+from halluscope.lm.batching import token_budget_batches
+from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
+from halluscope.lm.fingerprint import fingerprint
+from halluscope.lm.pull import pull, pulled_folder
+from halluscope.lm.recording import LayerState, collate, visit_layers
+from halluscope.lm.tokens import PairTokenizer, TokenizedPair
+from halluscope.records import Answer, Pair, Prompt, as_pairs
+
+if TYPE_CHECKING:
+    from halluscope.surfaces import Measure, Surface
+
+_CPU_TOKEN_BUDGET = 1024
+_DEVICE_TOKEN_BUDGET = 16384
+_NO_LIMIT = 10**9  # tokenizers without a limit claim 1e30 tokens
+
+
+class LanguageModel:
+    """A transformers causal language model and its tokenizer.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        Any decoder-only language model that transformers loads; used where it is, in its dtype.
+    tokenizer : PreTrainedTokenizer
+        Its tokenizer.
+    name : str, optional
+        What to call it in results; the configuration's own name if not given.
+    token_budget : int, optional
+        Most tokens in one padded batch; 1024 on a CPU, 16384 on other devices.
+
+    Raises
+    ------
+    ModelError
+        If the model is not a decoder-only causal language model.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, name: str | None = None, token_budget: int | None = None
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.name = name or str(getattr(getattr(model, "config", None), "_name_or_path", "") or type(model).__name__)
+        self.anatomy: Anatomy = find_anatomy(model)
+        self.token_budget = token_budget or (
+            _CPU_TOKEN_BUDGET if self.device.type == "cpu" else _DEVICE_TOKEN_BUDGET
+        )
+        self._tokenize = PairTokenizer(tokenizer, self.context_window)
+        self._lock = threading.RLock()
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path = DEFAULT_MODEL, **kwargs: Any) -> LanguageModel:
+        """Load a language model by name.
+
+        Parameters
+        ----------
+        name : str or path
+            A known name (``smollm2-135m-instruct``, ``gemma-3-270m``; brought onto the machine first if it is
+            not there), a model id on the hub, or a folder.
+        **kwargs
+            Passed on to transformers' ``AutoModelForCausalLM.from_pretrained``: ``dtype``, ``device_map``,
+            ``quantization_config``, ``revision``, ``trust_remote_code`` (False unless given) and so on.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model, or transformers cannot load it.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        source = str(_locate(name))
+        shared = {
+            key: kwargs[key]
+            for key in ("revision", "trust_remote_code", "token", "cache_dir", "local_files_only", "subfolder")
+            if key in kwargs
+        }
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+            model = AutoModelForCausalLM.from_pretrained(source, **kwargs)
+        except (OSError, ValueError, ImportError) as error:
+            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise ModelError(
+                f"cannot load language model '{name}': {reason.strip()} "
+                f"(known names: {', '.join(KNOWN_MODELS)}; or a hub id, or a folder that transformers saved)"
+            ) from error
+        return cls(model, tokenizer, name=str(name))
+
+    @property
+    def device(self) -> Any:
+        """Where the embeddings are."""
+        return self.model.get_input_embeddings().weight.device
+
+    @property
+    def n_layers(self) -> int:
+        """Rows of a surface: decoder blocks + 1."""
+        return len(self.anatomy.blocks) + 1
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the residual stream."""
+        return int(self.model.config.get_text_config(decoder=True).hidden_size)
+
+    @property
+    def context_window(self) -> int | None:
+        """Longest sequence that the model reads, in tokens; None if it has no limit."""
+        window = getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        window = window or getattr(self.tokenizer, "model_max_length", None)
+        return int(window) if window and window < _NO_LIMIT else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest by which a detector knows this model; the same in every dtype."""
+        return fingerprint(self.model, self.tokenizer)
+
+    def tokenize(self, prompt: Prompt, answer: Answer, context: str | None = None) -> TokenizedPair:
+        """Tokens of one pair, as `halluscope.lm.tokens.PairTokenizer` makes them."""
+        return self._tokenize(prompt, answer, context)
+
+    def tokenize_pairs(self, pairs: Sequence[Pair]) -> list[TokenizedPair]:
+        """Tokens of many pairs; an error names the pair."""
+        tokenized = []
+        for pair in pairs:
+            try:
+                tokenized.append(self._tokenize(pair.prompt, pair.answer, pair.context))
+            except ModelError:
+                raise
+            except ValueError as error:
+                error.args = (f"{pair.where}: {error}",)
+                raise
+        return tokenized
+
+    def visit(
+        self,
+        pairs: Sequence[TokenizedPair],
+        visitor: Callable[[list[int]], Callable[[LayerState], None]],
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Run pairs through the model in batches and show each layer's state to a visitor.
+
+        Parameters
+        ----------
+        pairs : sequence of TokenizedPair
+            In any order; batched by length within the token budget.
+        visitor : callable
+            Called with the indices of a batch's pairs; returns what is called with each `LayerState`.
+        progress : callable, optional
+            Called with the number of pairs done after each batch.
+        """
+        pad_id = self.tokenizer.pad_token_id or 0
+        for indices in token_budget_batches([len(pair.ids) for pair in pairs], self.token_budget):
+            batch = collate([pairs[i] for i in indices], pad_id=pad_id)
+            # hooks sit on the one model: two threads recording at once would see each other's states
+            with self._lock, _EvaluationMode(self.model):
+                visit_layers(self.anatomy, batch, visitor(indices))
+            if progress is not None:
+                progress(len(indices))
+
+    def surface(
+        self,
+        prompt: Prompt,
+        answer: Answer,
+        context: str | None = None,
+        measures: Sequence[Measure] | None = None,
+    ) -> Surface:
+        """The surface of one answer, without any detector.
+
+        Parameters
+        ----------
+        prompt, answer, context
+            As for `tokenize`.
+        measures : sequence of Measure, optional
+            The channels; norm, step, turn, lens and entropy by default.
+
+        Returns
+        -------
+        Surface
+        """
+        from halluscope.surfaces import record_surfaces  # a door to a later stage: see CONTRIBUTING
+
+        (pair,) = as_pairs([{"prompt": prompt, "answer": answer, "context": context}])
+        return record_surfaces(self, self.tokenize_pairs([pair]), measures)[0]
+
+    def __sklearn_clone__(self) -> LanguageModel:
+        """A language model is not a setting to be copied: clones of a detector share it."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_lock"]  # locks do not travel between processes
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"
+
+
+class _EvaluationMode:
+    """Switch dropout off for the time of a recording."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __enter__(self) -> None:
+        self._was_training = self._model.training
+        if self._was_training:
+            self._model.eval()
+
+    def __exit__(self, *exc: object) -> None:
+        if self._was_training:
+            self._model.train()
+
+
+def _locate(name: str | Path) -> str | Path:
+    text = str(name)
+    if text in KNOWN_MODELS:
+        return pulled_folder(text) or pull(text)
+    looks_like_path = isinstance(name, Path) or text.startswith((".", "/", "~", "\\")) or text.count("/") > 1
+    folder = Path(text).expanduser()
+    if looks_like_path and not folder.is_dir():
+        raise ModelError(
+            f"no such language model: '{text}' is not a folder (known names: {', '.join(KNOWN_MODELS)}; "
+            "or a hub id, or a folder that transformers saved)"
+        )
+    return folder if folder.is_dir() else text

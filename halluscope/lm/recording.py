@@ -1,0 +1,204 @@
+"""Recording the residual stream with hooks, reduced where it arises.
+
+A `visit` callable sees one `LayerState` after another while the forward pass runs and keeps what it wants of
+it, so that the hidden states of all layers are never held at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from halluscope.errors import ActivationError
+from halluscope.lm.anatomy import Anatomy
+from halluscope.lm.tokens import TokenizedPair
+
+_LOGIT_ROWS = 256  # rows of logits held at once: 256 x 256k vocabulary entries in float32 are 256 MB
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Padded token ids of several pairs, and where their answers stand.
+
+    Parameters
+    ----------
+    ids, mask : Tensor of shape (pairs, length)
+        Token ids and 1 for real tokens, 0 for padding.
+    rows, positions : Tensor of shape (answer tokens of all pairs,)
+        Row and position of every answer token, pair after pair.
+    lengths : tuple of int
+        Answer tokens of each pair.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    rows: Tensor
+    positions: Tensor
+    lengths: tuple[int, ...]
+
+
+def collate(pairs: Sequence[TokenizedPair], *, pad_id: int = 0, padding_side: str = "right") -> TokenBatch:
+    """Pad tokenised pairs to one length, on the right (default) or on the left."""
+    width = max(len(pair.ids) for pair in pairs)
+    ids = torch.full((len(pairs), width), pad_id, dtype=torch.long)
+    mask = torch.zeros((len(pairs), width), dtype=torch.long)
+    rows, positions = [], []
+    for row, pair in enumerate(pairs):
+        start = width - len(pair.ids) if padding_side == "left" else 0
+        ids[row, start : start + len(pair.ids)] = torch.tensor(pair.ids)
+        mask[row, start : start + len(pair.ids)] = 1
+        rows.extend([row] * len(pair.tokens))
+        positions.extend(range(start + pair.start, start + len(pair.ids)))
+    return TokenBatch(
+        ids, mask, torch.tensor(rows), torch.tensor(positions), tuple(len(pair.tokens) for pair in pairs)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class LayerState:
+    """The residual stream of one layer at the answer's tokens, as a visitor sees it.
+
+    Parameters
+    ----------
+    layer : int
+        Row of the surface: 0 for the embedding output, l for the output of block l.
+    n_layers : int
+        Rows of the surface: blocks + 1.
+    state : Tensor of shape (n, d)
+        Float32 state at each answer token, pairs one after the other.
+    before : Tensor of shape (n, d)
+        Float32 state of the same layer one position earlier: where the model predicts that token.
+    previous : Tensor of shape (n, d) or None
+        `state` of the layer below; None in row 0.
+    emitted : Tensor of shape (n,)
+        Ids of the answer's tokens.
+    lengths : tuple of int
+        Answer tokens of each pair; they sum to n.
+    unembed : callable
+        States (k, d) to logits (k, vocabulary).
+    """
+
+    layer: int
+    n_layers: int
+    state: Tensor
+    before: Tensor
+    previous: Tensor | None
+    emitted: Tensor
+    lengths: tuple[int, ...]
+    unembed: Callable[[Tensor], Tensor]
+
+    @cached_property
+    def prediction(self) -> tuple[Tensor, Tensor]:
+        """Log-probability of the emitted token and entropy of the distribution, each (n,), in nats.
+
+        Of the distribution that this layer's state gives when it is sent through the final norm and the
+        unembedding ("logit lens", nostalgebraist 2020). Computed once for all measures that want it.
+        """
+        log_probability, entropy = [], []
+        for states, ids in zip(self.before.split(_LOGIT_ROWS), self.emitted.split(_LOGIT_ROWS), strict=True):
+            logits = self.unembed(states)
+            log_p = torch.log_softmax(logits, dim=-1)
+            log_probability.append(log_p.gather(1, ids.to(log_p.device)[:, None])[:, 0])
+            entropy.append(-(log_p.exp() * log_p).nansum(dim=-1))
+        return torch.cat(log_probability), torch.cat(entropy)
+
+
+@contextmanager
+def residual_hooks(anatomy: Anatomy, on_layer: Callable[[int, Tensor], None]) -> Iterator[None]:
+    """Call ``on_layer(row, hidden)`` for the embedding output and each block's output; always unhooked.
+
+    The embedding output is taken as the first block's input, so that scaled embeddings and added position
+    embeddings are in it; the last block's output is taken before the final norm.
+    """
+
+    def first_block_input(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        on_layer(0, args[0] if args else kwargs["hidden_states"])
+
+    def block_output(row: int) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+            on_layer(row, output[0] if isinstance(output, tuple) else output)
+
+        return hook
+
+    handles = []
+    try:
+        handles.append(anatomy.blocks[0].register_forward_pre_hook(first_block_input, with_kwargs=True))
+        for row, block in enumerate(anatomy.blocks, start=1):
+            handles.append(block.register_forward_hook(block_output(row)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerState], None]) -> None:
+    """Run one batch through the decoder and show every layer's state to `visit`, bottom to top.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        Of the language model.
+    batch : TokenBatch
+        Pairs to run. Every answer token must have a token before it.
+    visit : callable
+        Called once a layer, on the device that holds the layer.
+
+    Raises
+    ------
+    ActivationError
+        If a state is NaN or infinite; the message names the first such layer.
+    """
+    selection = _AnswerSelection(batch)
+    finite: list[Tensor] = []
+    previous: list[Tensor] = []
+    n_layers = len(anatomy.blocks) + 1
+
+    def on_layer(row: int, hidden: Tensor) -> None:
+        state, before, emitted = selection.of(hidden)
+        finite.append(torch.isfinite(state).all() & torch.isfinite(before).all())
+        below = previous.pop().to(state.device) if previous else None
+        previous.append(state)
+        visit(LayerState(row, n_layers, state, before, below, emitted, batch.lengths, anatomy.unembed))
+
+    with torch.inference_mode(), residual_hooks(anatomy, on_layer):
+        _forward(anatomy.decoder, batch)
+    # one transfer for all layers: a look at each flag would stop the device at every block
+    flags = torch.stack([flag.to(finite[0].device) for flag in finite]).tolist()
+    if not all(flags):
+        raise ActivationError(
+            f"the activations of layer {flags.index(False)} are NaN or infinite (layer 0 is the embedding): the "
+            "weights are damaged or the dtype is too narrow for this model; try dtype=torch.float32 or bfloat16"
+        )
+
+
+def _forward(decoder: nn.Module, batch: TokenBatch) -> None:
+    device = decoder.get_input_embeddings().weight.device  # type: ignore[operator]
+    mask = batch.mask.to(device)
+    arguments: dict[str, Any] = {"attention_mask": mask, "use_cache": False}
+    if not bool(batch.mask[:, 0].all()):
+        # left padding: positions count from the first real token
+        arguments["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    decoder(input_ids=batch.ids.to(device), **arguments)
+
+
+class _AnswerSelection:
+    """Picks the answer's tokens, and the token before each, out of a padded batch on any device."""
+
+    def __init__(self, batch: TokenBatch) -> None:
+        self._batch = batch
+        self._on: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def of(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """State at, state before, and ids of the answer's tokens."""
+        if hidden.device not in self._on:
+            rows, positions = self._batch.rows, self._batch.positions
+            emitted = self._batch.ids[rows, positions]
+            self._on[hidden.device] = tuple(t.to(hidden.device) for t in (rows, positions, emitted))  # type: ignore[assignment]
+        rows, positions, emitted = self._on[hidden.device]
+        return hidden[rows, positions].float(), hidden[rows, positions - 1].float(), emitted

@@ -1,0 +1,260 @@
+"""Pairs of prompt and answer, in memory and as JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from halluscope.errors import InputError, RecordError
+
+Prompt: TypeAlias = "str | Sequence[Mapping[str, Any]] | Sequence[int]"
+"""Text, chat messages, or the token ids that a model was really given."""
+
+Answer: TypeAlias = "str | Sequence[int]"
+"""Text, or the token ids that a model really emitted."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One prompt with one answer, and what is known about them.
+
+    Parameters
+    ----------
+    prompt : str, chat messages or token ids
+        What the model was asked; empty text for a bare statement.
+    answer : str or token ids
+        What it answered.
+    hallucinated : bool, optional
+        True if the answer is false or unsupported.
+    group : str, optional
+        The question or entity that must not be split between folds; the prompt if not given.
+    id, topic, context : str, optional
+        A name for the pair, its subject, and reference text placed in the prompt.
+    where : str
+        Where the pair came from, for messages: "pairs.jsonl, line 3" or "pair 3".
+    """
+
+    prompt: Prompt
+    answer: Answer
+    hallucinated: bool | None = None
+    group: str | None = None
+    id: str | None = None
+    topic: str | None = None
+    context: str | None = None
+    where: str = "pair"
+
+    @property
+    def fold_group(self) -> str:
+        """`group`, or the prompt where no group is given."""
+        return self.group if self.group is not None else _identity(self.prompt)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two pairs the same pair: prompt, answer and context."""
+        return _identity(self.prompt), _identity(self.answer), self.context or ""
+
+
+def _identity(value: Prompt | Answer) -> str:
+    return value if isinstance(value, str) else json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's own types; token ids may come as an array or a tensor."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [dict(item) if isinstance(item, Mapping) else item for item in value]
+
+
+_OPTIONAL_TEXTS = ("id", "topic", "context")
+
+
+def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
+    for field in ("prompt", "answer"):
+        if field not in record:
+            raise InputError(f"field '{field}' is missing")
+    prompt, answer = record["prompt"], record["answer"]
+    check_prompt(prompt)
+    check_answer(answer)
+    label = record.get("hallucinated")
+    if _is_missing(label):
+        label = None
+    elif not isinstance(label, bool):
+        label = _as_bool(label)
+    texts = {}
+    for field in _OPTIONAL_TEXTS:
+        value = record.get(field)
+        texts[field] = None if _is_missing(value) else _as_text(value, field)
+    group = record.get("group")
+    return Pair(
+        prompt=prompt,
+        answer=answer,
+        hallucinated=label,
+        group=None if _is_missing(group) else _as_text(group, "group"),
+        where=where,
+        **texts,
+    )
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _as_text(value: Any, field: str) -> str:
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return str(value)
+    raise InputError(f"field '{field}' must be text, not {type(value).__name__}")
+
+
+def _as_bool(value: Any) -> bool:
+    if hasattr(value, "item"):
+        value = value.item()
+    if value in (0, 1):
+        return bool(value)
+    raise InputError(f"field 'hallucinated' must be true or false, not {value!r}")
+
+
+def check_prompt(prompt: Any) -> None:
+    """Raise `InputError` unless `prompt` is text, chat messages or token ids."""
+    if isinstance(prompt, str) or is_token_ids(prompt):
+        return
+    if isinstance(prompt, Sequence) and prompt and all(isinstance(m, Mapping) for m in prompt):
+        for number, message in enumerate(prompt, start=1):
+            for key in ("role", "content"):
+                if key not in message:
+                    raise InputError(f"field 'prompt': chat message {number} has no '{key}'")
+            _check_content(message["content"], number)
+        return
+    raise InputError(
+        "field 'prompt' must be text, a list of chat messages ({'role': ..., 'content': ...}) or token ids, "
+        f"not {type(prompt).__name__ if prompt or not isinstance(prompt, Sequence) else 'an empty list'}"
+    )
+
+
+def _check_content(content: Any, number: int) -> None:
+    if isinstance(content, str):
+        return
+    parts = content if isinstance(content, Sequence) else []
+    if not parts or not all(isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in parts):
+        raise InputError(f"field 'prompt': chat message {number} has content that is not text")
+
+
+def check_answer(answer: Any) -> None:
+    """Raise `InputError` unless `answer` is text that is not blank, or token ids."""
+    if isinstance(answer, str):
+        if not answer.strip():
+            raise InputError("field 'answer' is empty: there is nothing to judge")
+    elif not is_token_ids(answer):
+        raise InputError(f"field 'answer' must be text or token ids, not {type(answer).__name__}")
+
+
+def is_token_ids(value: Any) -> bool:
+    """Whether `value` is a non-empty one-dimensional sequence of integers (list, array or tensor)."""
+    if isinstance(value, (str, bytes, Mapping)):
+        return False
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return (
+        isinstance(value, Sequence)
+        and len(value) > 0
+        and all(isinstance(i, int) and not isinstance(i, bool) for i in value)
+    )
+
+
+def as_pairs(pairs: Any) -> list[Pair]:
+    """Bring what users have into a list of `Pair`.
+
+    Parameters
+    ----------
+    pairs : iterable
+        Of `Pair`, of mappings with at least ``prompt`` and ``answer``, or of ``(prompt, answer)`` tuples;
+        or a pandas data frame with such columns.
+
+    Returns
+    -------
+    list of Pair
+
+    Raises
+    ------
+    InputError
+        Naming the pair (counted from 1) and the field.
+    """
+    if hasattr(pairs, "to_dict") and hasattr(pairs, "columns"):
+        pairs = pairs.to_dict("records")
+    if isinstance(pairs, (str, bytes, Mapping)) or not isinstance(pairs, Iterable):
+        raise InputError(
+            "pairs must be a list of {'prompt': ..., 'answer': ...} or (prompt, answer), "
+            f"not {type(pairs).__name__}"
+        )
+    return [_as_pair(item, f"pair {number}") for number, item in enumerate(pairs, start=1)]
+
+
+def _as_pair(item: Any, where: str) -> Pair:
+    if isinstance(item, Pair):
+        return item
+    try:
+        if isinstance(item, Mapping):
+            return _pair_from_mapping(item, where)
+        if not isinstance(item, (str, bytes)) and len(item) == 2:
+            return _pair_from_mapping({"prompt": item[0], "answer": item[1]}, where)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    except TypeError:
+        pass
+    raise InputError(f"{where} is neither a mapping with prompt and answer nor a (prompt, answer) tuple")
+
+
+def read_records(path: str | Path, *, labelled: bool = False) -> Iterator[Pair]:
+    """Stream the pairs of a JSON Lines file.
+
+    Parameters
+    ----------
+    path : path-like
+        UTF-8 text, one JSON object a line; empty lines are skipped.
+    labelled : bool
+        Demand the field ``hallucinated``.
+
+    Yields
+    ------
+    Pair
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    RecordError
+        Naming file, line and field of the first record that is not valid.
+    """
+    path = Path(path)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    with file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            pair = _parse_line(line, path, number)
+            if labelled and pair.hallucinated is None:
+                raise RecordError(path, number, "field 'hallucinated' (true or false) is missing")
+            yield pair
+
+
+def _parse_line(line: bytes, path: Path, number: int) -> Pair:
+    try:
+        record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError as error:
+        raise RecordError(path, number, f"not UTF-8 text (byte {error.start + 1} of the line)") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        problem = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        raise RecordError(path, number, f"not valid JSON: {problem}") from None
+    if not isinstance(record, dict):
+        raise RecordError(path, number, f"a record must be a JSON object, not {type(record).__name__}")
+    try:
+        return _pair_from_mapping(record, f"{path}, line {number}")
+    except InputError as error:
+        raise RecordError(path, number, str(error)) from None

@@ -1,0 +1,67 @@
+"""Write the pairs as JSON Lines and show that their wording does not give the labels away."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from models.facts import HELD_OUT_KINDS, build_pairs
+from models.facts.wording import length_auroc, wording_scores
+
+
+def _table(records: list[dict[str, object]], seed: int) -> str:
+    """Return the table of kinds with what length and wording say about the labels."""
+    answers = [str(r["answer"]) for r in records]
+    both = [f"{r['prompt']} {r['answer']}" for r in records]
+    labels = np.array([bool(r["hallucinated"]) for r in records])
+    groups = [str(r["group"]) for r in records]
+    topics = np.array([str(r["topic"]) for r in records])
+    by_answer, by_both = (wording_scores(texts, list(labels), groups, seed=seed) for texts in (answers, both))
+    lines = [
+        f"{'kind':<22}{'pairs':>7}{'groups':>8}{'true':>7}{'length':>8}{'answer':>8}{'prompt+answer':>15}"
+    ]
+    for kind in [*dict.fromkeys(topics), "all"]:
+        rows = np.flatnonzero(topics == kind) if kind != "all" else np.arange(len(records))
+        lines.append(
+            f"{kind + ('*' if kind in HELD_OUT_KINDS else ''):<22}{len(rows):>7}{len({groups[i] for i in rows}):>8}"
+            f"{1 - labels[rows].mean():>7.3f}{length_auroc([answers[i] for i in rows], list(labels[rows])):>8.3f}"
+            f"{roc_auc_score(labels[rows], by_answer[rows]):>8.3f}{roc_auc_score(labels[rows], by_both[rows]):>15.3f}"
+        )
+    return "\n".join(
+        [*lines, "Columns three to the right: AUROC for the label. * held out to measure transfer."]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    parser = argparse.ArgumentParser(prog="python -m models.facts", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="where the pairs go")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every random choice (default 0)")
+    options = parser.parse_args(arguments)
+    records = build_pairs(options.seed)
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    try:
+        options.out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"{options.out}: {error.strerror}", file=sys.stderr)
+        return 2
+    print(_table(records, options.seed))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

