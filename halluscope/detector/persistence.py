@@ -37,7 +37,8 @@ READINGS = "readings.safetensors"
 CLASSIFIER = "classifier.skops"
 
 _LARGEST_MANIFEST = 10_000_000  # bytes; a manifest is some tens of kB
-_TRUSTED: list[str] = []  # scikit-learn's own types need no entry
+# scikit-learn's own containers of a gradient boosting, which skops does not list: arrays and a dictionary
+_TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.utils._bunch.Bunch"]
 
 
 def save_detector(detector: Detector, folder: Path) -> Path:

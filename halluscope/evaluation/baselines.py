@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from halluscope.evaluation.folds import grouped_folds, out_of_fold
+from halluscope.evaluation.folds import inner_folds, out_of_fold
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
 from halluscope.evaluation.metrics import auroc
 from halluscope.evaluation.probes import AllLayerProbe, BestLayerProbe, Saplma
@@ -89,7 +89,7 @@ class TextBaseline(PairClassifier):
         self.random_state = random_state
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
-        folds = grouped_folds(labels, codes, self.inner_folds, self.random_state)
+        folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
         self._vectorizers = [
             # The pattern keeps words of one character: an answer may be a single digit.
             TfidfVectorizer(token_pattern=r"\w+", ngram_range=(1, 2), sublinear_tf=True),  # noqa: S106
@@ -141,7 +141,7 @@ class Stack(PairClassifier):
         self.random_state = random_state
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
-        folds = grouped_folds(labels, codes, self.inner_folds, self.random_state)
+        folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
         probes = [probe(self.inner_folds, self.random_state) for probe in (BestLayerProbe, AllLayerProbe)]
         scores = [out_of_fold(probe, pairs, labels, codes, folds) for probe in probes]
         rows = _numbers_and(pairs, scores)

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halluscope.errors import InputError
-from halluscope.evaluation.folds import group_codes
 from halluscope.evaluation.metrics import (
     ECE_BINS,
     FALSE_POSITIVE_RATE,
@@ -31,6 +30,7 @@ from halluscope.evaluation.metrics import (
     calibration_bins,
     checked,
 )
+from halluscope.folds import group_codes
 
 Floats = NDArray[np.float64]
 Interval = dict[str, float]

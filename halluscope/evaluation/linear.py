@@ -15,8 +15,8 @@ from scipy.linalg import eigh
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from halluscope.evaluation.folds import Fold
 from halluscope.evaluation.metrics import auroc
+from halluscope.folds import Fold
 
 Floats = NDArray[Any]
 

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from halluscope.evaluation.folds import grouped_folds
+from halluscope.evaluation.folds import inner_folds
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
 from halluscope.evaluation.metrics import auroc
 from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
@@ -49,7 +49,7 @@ class BestLayerProbe(PairClassifier):
         self.random_state = random_state
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
-        folds = grouped_folds(labels, codes, self.inner_folds, self.random_state)
+        folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
         best = -1.0
         for pooling in POOLINGS:
             states = getattr(pairs, pooling)
@@ -97,7 +97,7 @@ class AllLayerProbe(PairClassifier):
         self.random_state = random_state
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
-        folds = grouped_folds(labels, codes, self.inner_folds, self.random_state)
+        folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
         self._scalers = {name: StandardScaler().fit(_flat(pairs, name)) for name in POOLINGS}
         rows = {name: self._rows(pairs, name) for name in POOLINGS}
         grams: dict[tuple[str, ...], Floats] = {(name,): rows[name] @ rows[name].T for name in POOLINGS}
@@ -164,7 +164,7 @@ class Saplma(PairClassifier):
         self.random_state = random_state
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
-        folds = grouped_folds(labels, codes, self.inner_folds, self.random_state)
+        folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
         blocks = pairs.last.shape[1] - 1
         layers = sorted({round(depth * blocks) for depth in self.depths})
         scores = np.zeros((len(layers), self.epochs))

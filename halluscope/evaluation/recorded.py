@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.errors import InputError
-from halluscope.evaluation.folds import group_codes
+from halluscope.folds import group_codes
 
 Floats = NDArray[Any]
 

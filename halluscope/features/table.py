@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,16 @@ from halluscope.surfaces.surface import Surface
 
 Array = npt.NDArray[np.float64]
 
-Family = Callable[[Array], dict[str, Array]]
-"""Heights of shape (..., layers, tokens) in, named measurements of shape (...) out."""
+
+class Family(Protocol):
+    """A function `measure_...` from heights of shape (..., layers, tokens) to named measurements of shape (...)."""
+
+    __name__: str
+
+    def __call__(self, z: Array, /) -> dict[str, Array]:
+        """Measure."""
+        ...
+
 
 FAMILIES: tuple[Family, ...] = (measure_roughness, measure_peaks, measure_heights)
 """All that is measured. A feature is added in its family, a family by adding it here."""
@@ -81,10 +90,22 @@ def feature_names(channels: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{channel}.{feature}" for channel in channels for feature in _features(FAMILIES))
 
 
+def family_of(name: str) -> str:
+    """The family that a column of `measure_features` belongs to: roughness, peaks or heights.
+
+    Parameters
+    ----------
+    name : str
+        ``{channel}.{feature}``.
+    """
+    return _features(FAMILIES)[name.split(".", 1)[1]]
+
+
 @lru_cache(maxsize=1)
-def _features(families: tuple[Family, ...]) -> tuple[str, ...]:
-    """Names of the features of one channel, as the families give them for the least surface there is."""
-    return tuple(name for family in families for name in family(np.zeros((2, 1))))
+def _features(families: tuple[Family, ...]) -> dict[str, str]:
+    """Features of one channel, as the families give them for the least surface there is, with their family."""
+    least = np.zeros((2, 1))
+    return {name: family.__name__.removeprefix("measure_") for family in families for name in family(least)}
 
 
 def _check(number: int, surface: Surface, first: Surface) -> None:

@@ -39,9 +39,11 @@ def convert(gguf: Path, folder: Path, known: KnownModel) -> None:
     with _quiet(transformers):
         try:
             _load_weights(transformers, gguf).save_pretrained(folder)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
             if known.digits_apart:
                 _cut_out_digits(tokenizer)
+            if known.probe[0] == tokenizer.bos_token_id:
+                tokenizer.add_bos_token = True  # the GGUF file says so, but most releases do not look
             tokenizer.save_pretrained(folder)
             _check_tokenizer(transformers.AutoTokenizer.from_pretrained(folder), known)
         except PullError:

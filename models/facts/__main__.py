@@ -25,14 +25,15 @@ def _table(records: list[dict[str, object]], seed: int) -> str:
     ]
     for kind in [*dict.fromkeys(topics), "all"]:
         rows = np.flatnonzero(topics == kind) if kind != "all" else np.arange(len(records))
+        name = f"{kind}*" if kind in HELD_OUT_KINDS else kind
+        true = 1 - labels[rows].mean()
+        length = length_auroc([answers[i] for i in rows], list(labels[rows]))
+        wording = [roc_auc_score(labels[rows], scores[rows]) for scores in (by_answer, by_both)]
         lines.append(
-            f"{kind + ('*' if kind in HELD_OUT_KINDS else ''):<22}{len(rows):>7}{len({groups[i] for i in rows}):>8}"
-            f"{1 - labels[rows].mean():>7.3f}{length_auroc([answers[i] for i in rows], list(labels[rows])):>8.3f}"
-            f"{roc_auc_score(labels[rows], by_answer[rows]):>8.3f}{roc_auc_score(labels[rows], by_both[rows]):>15.3f}"
+            f"{name:<22}{len(rows):>7}{len({groups[i] for i in rows}):>8}{true:>7.3f}{length:>8.3f}"
+            f"{wording[0]:>8.3f}{wording[1]:>15.3f}"
         )
-    return "\n".join(
-        [*lines, "Columns three to the right: AUROC for the label. * held out to measure transfer."]
-    )
+    return "\n".join([*lines, "The last three columns: AUROC for the label. * held out to measure transfer."])
 
 
 def main(arguments: list[str] | None = None) -> int:

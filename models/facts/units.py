@@ -110,8 +110,15 @@ UNITS = [
     "gigahertz",
 ]
 # Words that also mean something else, so that a sentence without context is not plainly false.
-SECOND_MEANING = {"pound": {"force"}, "bar": {"length"}, "kilowatt_hour": {"power"}, "light_year": {"time"}, "ounce": {"volume"},
-    "mile_per_hour": {"length"}, "knot": {"length"}}  # fmt: skip
+SECOND_MEANING = {
+    "pound": {"force"},
+    "bar": {"length"},
+    "kilowatt_hour": {"power"},
+    "light_year": {"time"},
+    "ounce": {"volume"},
+    "mile_per_hour": {"length"},
+    "knot": {"length"},
+}
 
 MEASURES = Phrasing(
     ask=(

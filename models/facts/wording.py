@@ -1,8 +1,10 @@
 """How much of the label the wording alone gives away: it should be nothing."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -34,6 +36,7 @@ def wording_scores(
     groups: Sequence[str],
     features: int | None = None,
     seed: int = 0,
+    iterations: int = 150,
 ) -> np.ndarray:
     """Score texts by a classifier on their words and letters that was trained on other groups.
 
@@ -49,6 +52,8 @@ def wording_scores(
         Most features of each sort; all by default.
     seed : int, default 0
         Seed of the folds.
+    iterations : int, default 150
+        Most steps of the fit.
 
     Returns
     -------
@@ -64,8 +69,11 @@ def wording_scores(
                 TfidfVectorizer(analyzer="char", ngram_range=(2, 5), max_features=features),
             ),
             # Balanced data start at a flat place, which the usual tolerance takes for the end.
-            LogisticRegression(C=10.0, tol=1e-8, max_iter=200),
+            LogisticRegression(C=10.0, tol=1e-8, max_iter=iterations),
         )
-        model.fit([texts[i] for i in train], labels[train])
+        with warnings.catch_warnings():
+            # Where the labels cannot be learned, the fit goes on for ever at no gain.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit([texts[i] for i in train], labels[train])
         scores[test] = model.decision_function([texts[i] for i in test])
     return scores

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from halluscope.errors import InputError
-from halluscope.evaluation.folds import group_codes, grouped_folds
+from halluscope.evaluation.folds import inner_folds
+from halluscope.folds import group_codes, grouped_folds
 
 GROUPS = np.repeat([f"question {number}" for number in range(12)], 3)
 LABELS = np.tile([True, False, False], 12)
@@ -23,6 +24,14 @@ def test_folds_depend_on_the_seed_alone():
 
     assert tests(1) == tests(1)
     assert tests(1) != tests(2)
+
+
+def test_inner_folds_make_do_with_few_groups():
+    y = np.array([True, False, True, False, False])
+    assert len(inner_folds(y, range(5), 3)) == 2
+    assert len(inner_folds(LABELS, GROUPS, 3)) == 3
+    with pytest.raises(InputError, match="1 groups"):
+        inner_folds(y[1:], range(4), 3)
 
 
 def test_groups_are_numbered_in_order_of_appearance_whatever_their_type():
@@ -52,6 +61,6 @@ def test_a_part_of_one_class_is_refused(monkeypatch):
         def split(self, *_):
             yield np.array([1, 2, 3]), np.array([0])
 
-    monkeypatch.setattr("halluscope.evaluation.folds.StratifiedGroupKFold", Unlucky)
+    monkeypatch.setattr("halluscope.folds.StratifiedGroupKFold", Unlucky)
     with pytest.raises(InputError, match="the test part of fold 1 of 2 holds no truthful answer"):
         grouped_folds([True, False, True, False], range(4), 2)

@@ -82,6 +82,14 @@ def test_writes_a_folder_that_gives_the_same_logits(toy, tmp_path, capfd):
         assert torch.equal(model(ids).logits, direct(ids).logits)
 
 
+def test_texts_begin_with_the_token_that_the_catalogue_wants(toy, tmp_path):
+    path, known = toy
+    known = dataclasses.replace(known, probe=(1, *known.probe))
+    convert(path, tmp_path / "model", known)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    assert tuple(tokenizer(PROBE)["input_ids"]) == known.probe
+
+
 @pytest.mark.parametrize("change", [{"digits_apart": False}, {"special_ids": (1, 1, None)}, {"probe": (1,)}])
 def test_a_tokenizer_read_wrongly_is_refused(toy, tmp_path, change):
     path, known = toy

@@ -1,3 +1,8 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -51,9 +56,17 @@ def test_every_kind_is_balanced_and_no_text_stands_twice(records):
     assert len({(r["topic"], r["prompt"], r["answer"]) for r in records}) == len(records)
 
 
-def test_the_same_seed_gives_the_same_pairs_and_another_seed_others(records):
-    assert build_pairs(0) == records
+def test_the_same_seed_gives_the_same_pairs_and_another_seed_others(records, pairs):
+    assert [pair.answer for pair in pairs] == [record["answer"] for record in records]
     assert build_pairs(1) != records
+
+
+def test_the_pairs_do_not_depend_on_the_hash_seed(records):
+    code = "import json, models.facts as f; print(json.dumps(f.build_pairs()))"
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    expected = json.dumps(records).encode()
+    assert hashlib.sha256(done.stdout.strip()).hexdigest() == hashlib.sha256(expected).hexdigest()
 
 
 def test_a_value_is_claimed_as_often_truly_as_falsely_within_its_group(pairs):
@@ -123,9 +136,14 @@ def test_length_does_not_tell_the_label(records):
 
 @pytest.mark.parametrize("with_prompt", [False, True])
 def test_wording_does_not_tell_the_label(records, with_prompt):
-    labels = [record["hallucinated"] for record in records]
-    texts = [f"{r['prompt']} {r['answer']}" if with_prompt else r["answer"] for r in records]
-    scores = wording_scores(texts, labels, [record["group"] for record in records], features=3000)
+    # Every other group and a short fit keep the test quick; the command line prints the full check.
+    names = sorted({record["group"] for record in records})[::2]
+    chosen = [record for record in records if record["group"] in set(names)]
+    labels = [record["hallucinated"] for record in chosen]
+    texts = [f"{r['prompt']} {r['answer']}" if with_prompt else r["answer"] for r in chosen]
+    groups = [record["group"] for record in chosen]
+    scores = wording_scores(texts, labels, groups, features=2000, iterations=20)
+    assert len(set(scores)) > 1000
     assert 0.45 < roc_auc_score(labels, scores) < 0.55
 
 
