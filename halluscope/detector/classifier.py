@@ -42,7 +42,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         ``[False, True]``.
     """
 
-    def __init__(self, strength: float = 0.003, seed: int = 0) -> None:
+    def __init__(self, strength: float = 0.01, seed: int = 0) -> None:
         self.strength = strength
         self.seed = seed
 

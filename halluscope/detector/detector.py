@@ -81,7 +81,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         *,
         folds: int = 4,
         ridge: float = 0.3,
-        strength: float = 0.003,
+        strength: float = 0.01,
         threshold: float = 0.5,
         seed: int = 0,
         progress: bool | None = None,

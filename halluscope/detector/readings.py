@@ -61,16 +61,21 @@ def _ridge_by_layer(x: Tensor, y: Tensor, ridge: float) -> tuple[Tensor, Tensor,
     n, d = z.shape[1:]
     if n <= d:
         # the same solution through the n x n Gram matrix: w = Z'(ZZ' + ridge n I)^-1 y
-        gram = z @ z.transpose(1, 2)
-        gram.diagonal(dim1=1, dim2=2).add_(ridge * n)
-        weights = (z.transpose(1, 2) @ torch.linalg.solve(gram, target.expand(len(z), -1))[..., None])[..., 0]
+        right = target.expand(len(z), n)[..., None]
+        weights = z.transpose(1, 2) @ _solve_ridge(z @ z.transpose(1, 2), right, ridge * n)
     else:
-        gram = z.transpose(1, 2) @ z
-        gram.diagonal(dim1=1, dim2=2).add_(ridge * n)
-        weights = torch.linalg.solve(gram, (z * target[:, None]).sum(dim=1))
-    direction = weights / deviation[:, 0]
+        right = (z * target[:, None]).sum(dim=1)[..., None]
+        weights = _solve_ridge(z.transpose(1, 2) @ z, right, ridge * n)
+    direction = weights[..., 0] / deviation[:, 0]
     projection = (x @ direction[..., None])[..., 0]
     return direction, projection.mean(dim=1), projection.std(dim=1).clamp_min(1e-12)
+
+
+def _solve_ridge(gram: Tensor, right: Tensor, penalty: float) -> Tensor:
+    """(gram + penalty I)^-1 right, for a stack of symmetric matrices; factorised in double precision."""
+    matrix = gram.double()
+    matrix.diagonal(dim1=1, dim2=2).add_(penalty)
+    return torch.cholesky_solve(right.double(), torch.linalg.cholesky(matrix)).float()
 
 
 @dataclass(frozen=True)
