@@ -1,4 +1,4 @@
-"""Progress bars for whatever takes more than a moment, on standard error and only where somebody can see them."""
+"""Progress bars for whatever takes more than a moment, on standard error, where somebody can see them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(description: str, total: int | None, *, show: bool | None = None) -> Iterator[Callable[[int], None]]:
+def progress_bar(
+    description: str, total: int | None, *, show: bool | None = None
+) -> Iterator[Callable[[int], None]]:
     """Show a bar while the block runs.
 
     Parameters

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,6 +16,9 @@ Prompt: TypeAlias = "str | Sequence[Mapping[str, Any]] | Sequence[int]"
 
 Answer: TypeAlias = "str | Sequence[int]"
 """Text, or the token ids that a model really emitted."""
+
+
+_NOWHERE = "pair"
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Pair:
     id: str | None = None
     topic: str | None = None
     context: str | None = None
-    where: str = "pair"
+    where: str = _NOWHERE
 
     @property
     def fold_group(self) -> str:
@@ -58,17 +62,17 @@ class Pair:
 
 
 def _identity(value: Prompt | Answer) -> str:
-    return value if isinstance(value, str) else json.dumps(_plain(value), sort_keys=True)
+    return value if isinstance(value, str) else json.dumps(_plain(value), sort_keys=True, default=str)
 
 
 def _plain(value: Any) -> Any:
     """The value in JSON's own types; token ids may come as an array or a tensor."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    return [dict(item) if isinstance(item, Mapping) else item for item in value]
+    return [dict(item) if isinstance(item, Mapping) else int(item) for item in value]
 
 
-_OPTIONAL_TEXTS = ("id", "topic", "context")
+_OPTIONAL_TEXTS = ("group", "id", "topic", "context")
 
 
 def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
@@ -87,15 +91,7 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     for field in _OPTIONAL_TEXTS:
         value = record.get(field)
         texts[field] = None if _is_missing(value) else _as_text(value, field)
-    group = record.get("group")
-    return Pair(
-        prompt=prompt,
-        answer=answer,
-        hallucinated=label,
-        group=None if _is_missing(group) else _as_text(group, "group"),
-        where=where,
-        **texts,
-    )
+    return Pair(prompt=prompt, answer=answer, hallucinated=label, where=where, **texts)
 
 
 def _is_missing(value: Any) -> bool:
@@ -103,8 +99,10 @@ def _is_missing(value: Any) -> bool:
 
 
 def _as_text(value: Any, field: str) -> str:
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return str(value)
+    if isinstance(value, (str, Integral)) and not isinstance(value, bool):
+        text = str(value)
+        _check_text(text, field)
+        return text
     raise InputError(f"field '{field}' must be text, not {type(value).__name__}")
 
 
@@ -116,29 +114,55 @@ def _as_bool(value: Any) -> bool:
     raise InputError(f"field 'hallucinated' must be true or false, not {value!r}")
 
 
+def _check_text(text: str, field: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # JSON can write half a character: "\\ud83d"
+        raise InputError(
+            f"field '{field}' holds half a character (a lone surrogate) at position {error.start}"
+        ) from None
+
+
+def check_context(context: Any) -> None:
+    """Raise `InputError` unless `context` is text or None."""
+    if context is None:
+        return
+    if not isinstance(context, str):
+        raise InputError(f"field 'context' must be text, not {type(context).__name__}")
+    _check_text(context, "context")
+
+
 def check_prompt(prompt: Any) -> None:
     """Raise `InputError` unless `prompt` is text, chat messages or token ids."""
-    if isinstance(prompt, str) or is_token_ids(prompt):
+    if isinstance(prompt, str):
+        _check_text(prompt, "prompt")
+        return
+    if is_token_ids(prompt):
         return
     if isinstance(prompt, Sequence) and prompt and all(isinstance(m, Mapping) for m in prompt):
         for number, message in enumerate(prompt, start=1):
             for key in ("role", "content"):
                 if key not in message:
                     raise InputError(f"field 'prompt': chat message {number} has no '{key}'")
+            if not isinstance(message["role"], str):
+                raise InputError(f"field 'prompt': chat message {number} has a role that is not text")
             _check_content(message["content"], number)
         return
     raise InputError(
         "field 'prompt' must be text, a list of chat messages ({'role': ..., 'content': ...}) or token ids, "
-        f"not {type(prompt).__name__ if prompt or not isinstance(prompt, Sequence) else 'an empty list'}"
+        f"not {_described(prompt)}"
     )
 
 
 def _check_content(content: Any, number: int) -> None:
     if isinstance(content, str):
+        _check_text(content, "prompt")
         return
     parts = content if isinstance(content, Sequence) else []
     if not parts or not all(isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in parts):
         raise InputError(f"field 'prompt': chat message {number} has content that is not text")
+    for part in parts:
+        _check_text(part["text"], "prompt")
 
 
 def check_answer(answer: Any) -> None:
@@ -146,8 +170,14 @@ def check_answer(answer: Any) -> None:
     if isinstance(answer, str):
         if not answer.strip():
             raise InputError("field 'answer' is empty: there is nothing to judge")
+        _check_text(answer, "answer")
     elif not is_token_ids(answer):
-        raise InputError(f"field 'answer' must be text or token ids, not {type(answer).__name__}")
+        raise InputError(f"field 'answer' must be text or a flat list of token ids, not {_described(answer)}")
+
+
+def _described(value: Any) -> str:
+    empty = isinstance(value, Sequence) and not value
+    return f"{'an empty ' if empty else ''}{type(value).__name__}"
 
 
 def is_token_ids(value: Any) -> bool:
@@ -159,7 +189,7 @@ def is_token_ids(value: Any) -> bool:
     return (
         isinstance(value, Sequence)
         and len(value) > 0
-        and all(isinstance(i, int) and not isinstance(i, bool) for i in value)
+        and all(isinstance(i, Integral) and not isinstance(i, bool) for i in value)
     )
 
 
@@ -182,7 +212,8 @@ def as_pairs(pairs: Any) -> list[Pair]:
         Naming the pair (counted from 1) and the field.
     """
     if hasattr(pairs, "to_dict") and hasattr(pairs, "columns"):
-        pairs = pairs.to_dict("records")
+        # every kind of missing value that pandas knows becomes None
+        pairs = pairs.astype(object).where(pairs.notna(), None).to_dict("records")
     if isinstance(pairs, (str, bytes, Mapping)) or not isinstance(pairs, Iterable):
         raise InputError(
             "pairs must be a list of {'prompt': ..., 'answer': ...} or (prompt, answer), "
@@ -193,7 +224,7 @@ def as_pairs(pairs: Any) -> list[Pair]:
 
 def _as_pair(item: Any, where: str) -> Pair:
     if isinstance(item, Pair):
-        return item
+        return item if item.where != _NOWHERE else replace(item, where=where)
     try:
         if isinstance(item, Mapping):
             return _pair_from_mapping(item, where)
@@ -249,9 +280,12 @@ def _parse_line(line: bytes, path: Path, number: int) -> Pair:
         record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:
         raise RecordError(path, number, f"not UTF-8 text (byte {error.start + 1} of the line)") from None
-    except (json.JSONDecodeError, RecursionError) as error:
-        problem = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise RecordError(path, number, f"not valid JSON: {problem}") from None
+    except json.JSONDecodeError as error:
+        raise RecordError(path, number, f"not valid JSON: {error.msg} (column {error.colno})") from None
+    except RecursionError:
+        raise RecordError(path, number, "not valid JSON: nested too deeply") from None
+    except ValueError:  # Python reads no integer of more than 4300 digits
+        raise RecordError(path, number, "not valid JSON: a number is too long") from None
     if not isinstance(record, dict):
         raise RecordError(path, number, f"a record must be a JSON object, not {type(record).__name__}")
     try:

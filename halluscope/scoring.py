@@ -19,7 +19,7 @@ CHUNK = 256
 
 
 def check_records(path: Path, detector: Detector) -> int:
-    """Read and tokenise a whole file, so that a bad record is found before hours of work; returns their number."""
+    """Read and tokenise a file whole, so that a bad record is found before the work; returns its length."""
     count = 0
     for pair in read_records(path):
         detector.lm.tokenize_pairs([pair])
@@ -43,9 +43,9 @@ def score_file(
     path : Path
         Records, one a line.
     out : Path
-        Written when all is done: the records in input order, each with ``probability``, ``hallucinated`` (the
-        verdict), ``threshold``, and ``label`` where the record had one. Until then a hidden partial file beside
-        it holds what is done, and a later call with the same detector goes on from there.
+        Written when all is done: the records in input order, each with ``probability``, ``hallucinated``
+        (the verdict), ``threshold``, and ``label`` where the record had one. Until then a hidden partial file
+        beside it holds what is done, and a later call with the same detector goes on from there.
     detector : Detector
         Fitted.
     progress : callable, optional
@@ -55,22 +55,26 @@ def score_file(
     done = _keep_whole_chunks(partial)
     if progress is not None:
         progress(done)
-    with partial.open("ab") as file:
-        for chunk in _chunks(itertools.islice(read_records(path), done, None)):
-            detections = detector.detect_batch(chunk)
-            lines = [_scored_line(pair, found) for pair, found in zip(chunk, detections, strict=True)]
+    for chunk in _chunks(itertools.islice(read_records(path), done, None)):
+        detections = detector.detect_batch(chunk)
+        lines = [_scored_line(pair, found) for pair, found in zip(chunk, detections, strict=True)]
+        with partial.open("ab") as file:  # made with the first result: a refused run leaves nothing
             file.write("".join(lines).encode())
             file.flush()
             os.fsync(file.fileno())
-            if progress is not None:
-                progress(len(chunk))
-    os.replace(partial, out)
+        if progress is not None:
+            progress(len(chunk))
+    if not partial.exists():
+        raise InputError(f"{path} holds no records")
+    partial.replace(out)
 
 
 def _partial_path(out: Path, path: Path, detector: Detector) -> Path:
     """Named after input and detector: another input's or detector's partial results are never taken over."""
-    digest = hashlib.sha256(path.read_bytes())
-    digest.update(detector.identity.encode())
+    digest = hashlib.sha256(detector.identity.encode())
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return out.with_name(f".{out.name}.{digest.hexdigest()[:16]}.partial")
 
 
@@ -78,9 +82,16 @@ def _keep_whole_chunks(partial: Path) -> int:
     """Cut a partial file back to its last whole chunk; returns the number of pairs kept."""
     if not partial.exists():
         return 0
-    ends = list(itertools.accumulate(len(line) for line in partial.read_bytes().splitlines(keepends=True)))
-    kept = len(ends) // CHUNK * CHUNK
-    os.truncate(partial, ends[kept - 1] if kept else 0)
+    lines = kept = end = position = 0
+    with partial.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):  # torn when the writing was stopped
+                break
+            lines += 1
+            position += len(line)
+            if lines % CHUNK == 0:
+                kept, end = lines, position
+    os.truncate(partial, end)
     return kept
 
 

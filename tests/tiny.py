@@ -22,6 +22,9 @@ TEMPLATE = (
 )
 
 
+_SPECIAL = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|pad|>"}
+
+
 @functools.cache
 def _backend() -> str:
     backend = Tokenizer(models.BPE())
@@ -38,18 +41,16 @@ def _backend() -> str:
 
 
 def tiny_tokenizer(*, chat: bool = True, bos: bool = False) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of 400 tokens, with a chat template or without, with BOS put first or not."""
+    """A byte-level BPE tokenizer of 400 tokens, with a chat template or not, with BOS put first or not."""
     backend = Tokenizer.from_str(_backend())
     if bos:
         from tokenizers.processors import TemplateProcessing
 
-        backend.post_processor = TemplateProcessing(single="<|im_start|> $A", special_tokens=[("<|im_start|>", 1)])
+        backend.post_processor = TemplateProcessing(
+            single="<|im_start|> $A", special_tokens=[("<|im_start|>", 1)]
+        )
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|pad|>",
-        chat_template=TEMPLATE if chat else None,
+        tokenizer_object=backend, chat_template=TEMPLATE if chat else None, **_SPECIAL
     )
 
 
@@ -95,7 +96,9 @@ def tiny_model(family: str = "llama", seed: int = 0) -> Any:
     """A random float32 model of 4 blocks of width 32."""
     config_class, sizes = FAMILIES[family]
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(getattr(transformers, config_class)(**sizes), dtype=torch.float32)
+    model = AutoModelForCausalLM.from_config(
+        getattr(transformers, config_class)(**sizes), dtype=torch.float32
+    )
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:  # the usual 0.02 makes blocks that hardly move the state

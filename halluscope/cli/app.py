@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from halluscope import __version__
-from halluscope.errors import HalluscopeError, InputError
+from halluscope.errors import HalluscopeError
+
+if TYPE_CHECKING:
+    from halluscope.detector import Detection, Detector
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 BAD_INPUT = 2
@@ -29,13 +33,17 @@ ModelOption = Annotated[
 ]
 DetectorOption = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--detector", help="Folder of a trained detector; the one that ships for the model if not given."),
+    typer.Option(
+        "--detector", help="Folder of a trained detector; the one that ships for the model if not given."
+    ),
 ]
 ContextOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--context", help="Reference text that was in the prompt."),
 ]
-PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS.jsonl", help="Records, one JSON object a line.")]
+PairsArgument = Annotated[
+    Path, typer.Argument(metavar="PAIRS.jsonl", help="Records, one JSON object a line.")
+]
 PromptArgument = Annotated[str, typer.Argument(help="What the model was asked; '' for a bare statement.")]
 AnswerArgument = Annotated[str, typer.Argument(help="What it answered.")]
 
@@ -49,7 +57,8 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop."),
     ] = False,
 ) -> None:
     pass
@@ -57,7 +66,9 @@ def _options(
 
 @app.command()
 def pull(
-    name: Annotated[str, typer.Argument(help="smollm2-135m-instruct or gemma-3-270m.")] = "smollm2-135m-instruct",
+    name: Annotated[
+        str, typer.Argument(help="smollm2-135m-instruct or gemma-3-270m.")
+    ] = "smollm2-135m-instruct",
 ) -> None:
     """Bring a known language model onto the machine."""
     from halluscope.cli.pulling import pull_with_bars
@@ -83,9 +94,11 @@ def detect(
 
     check_answer(answer)
     if plot_file is not None:
+        from halluscope.cli.targets import check_out_file
         from halluscope.explain import check_figure_path
 
         check_figure_path(plot_file)
+        check_out_file(plot_file)
     detection = _load_detector(model, detector).detect(prompt, answer, context)
     if plot_file is not None:
         _draw([detection], plot_file)
@@ -99,25 +112,25 @@ def detect(
 @app.command()
 def score(
     pairs: PairsArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="SCORED.jsonl", help="Where to write the scored records.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="SCORED.jsonl", help="Where to write the scored records.")
+    ],
     model: ModelOption = None,
     detector: DetectorOption = None,
 ) -> None:
     """Judge many answers; stopped, it goes on where it was when called again."""
-    from halluscope.progress import progress_bar
+    from halluscope.cli.targets import check_out_file
     from halluscope.records import read_records
-    from halluscope.scoring import check_records, score_file
 
-    _check_out_file(out, pairs)
-    next(read_records(pairs), None)  # a missing or broken file is told before a model is loaded
-    loaded = _load_detector(model, detector)
-    loaded.progress = False
-    total = check_records(pairs, loaded)
-    with progress_bar("Scoring", total) as advance:
-        try:
-            score_file(pairs, out, loaded, progress=advance)
-        except KeyboardInterrupt:
-            raise _Stopped("stopped; what is scored is kept: call the same command again to go on") from None
+    check_out_file(out, pairs)
+    next(read_records(pairs), None)  # a missing file is told before torch is loaded
+
+    from halluscope.cli.learning import score_pairs
+
+    try:
+        score_pairs(pairs, out, model, detector)
+    except KeyboardInterrupt:
+        raise _Stopped("stopped; what is scored is kept: call the same command again to go on") from None
 
 
 @app.command()
@@ -144,7 +157,9 @@ def train(
 @app.command()
 def evaluate(
     pairs: PairsArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.json and predictions.jsonl.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for results.json and predictions.jsonl.")
+    ],
     detector: DetectorOption = None,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-validation.")] = 5,
     model: ModelOption = None,
@@ -160,7 +175,9 @@ def evaluate(
 def plot(
     prompt: PromptArgument,
     answer: AnswerArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".png, .svg, .pdf, or .html to turn it.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help=".png, .svg, .pdf, or .html to turn it.")
+    ],
     other_answer: Annotated[
         Optional[str],  # noqa: UP045
         typer.Argument(help="A second answer to draw beside it."),
@@ -174,10 +191,12 @@ def plot(
     ] = None,
 ) -> None:
     """Draw the surface of an answer, or of two side by side, with the verdict on each."""
+    from halluscope.cli.targets import check_out_file
     from halluscope.explain import check_figure_path
     from halluscope.records import check_answer
 
     check_figure_path(out)
+    check_out_file(out)
     answers = [answer] if other_answer is None else [answer, other_answer]
     for text in answers:
         check_answer(text)
@@ -185,13 +204,13 @@ def plot(
     _draw([loaded.detect(prompt, text, context) for text in answers], out, channel)
 
 
-def _load_detector(model, detector):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - its type would load torch
+def _load_detector(model: str | None, detector: Path | None) -> Detector:
     from halluscope.cli.learning import load_quietly
 
     return load_quietly(model, detector)
 
 
-def _draw(detections, out: Path, channel: str | None = None) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _draw(detections: Sequence[Detection], out: Path, channel: str | None = None) -> None:
     from halluscope.detector.detection import prompt_text
     from halluscope.explain import Verdict, save_figure
 
@@ -204,36 +223,44 @@ def _draw(detections, out: Path, channel: str | None = None) -> None:  # type: i
     )
 
 
-def _check_out_file(out: Path, source: Path) -> None:
-    if out.is_dir():
-        raise InputError(f"--out {out} is a folder: give the name of a file")
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"--out {out}: there is no folder {out.absolute().parent}")
-    if out.exists() and source.exists() and out.samefile(source):
-        raise InputError(f"--out {out} is the input itself: give another name")
-
-
 class _Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
     """Ctrl-C, with what the user should know."""
 
 
 def main() -> None:
-    """Run the command line; errors that users can mend are one line on standard error and status 2."""
+    """Run the command line and leave the process with its status."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Status of the command; what users can mend, or have stopped, is one line on standard error."""
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="halluscope", standalone_mode=False)
+        if status == INTERRUPTED:  # what newer versions of typer make of Ctrl-C
+            raise KeyboardInterrupt
+        return status if isinstance(status, int) else 0
     except HalluscopeError as error:
-        status = _complain(str(error), BAD_INPUT)
+        return _complain(str(error), BAD_INPUT)
     except _Stopped as stopped:
-        status = _complain(str(stopped), INTERRUPTED)
+        return _complain(str(stopped), INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
-        status = _complain("stopped; nothing was written", INTERRUPTED)
-    except Exception as error:
-        show = getattr(error, "show", None)  # click's own usage errors know how to print themselves
-        if show is None:
+        return _complain("stopped; no result was written", INTERRUPTED)
+    except OSError as error:
+        if error.filename is None:
             raise
-        show()
-        status = BAD_INPUT
-    sys.exit(status if isinstance(status, int) else 0)
+        return _complain(f"{error.filename}: {error.strerror}", BAD_INPUT)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what typer's own usage errors have
+            raise
+        problem = error.format_message()
+        if not problem:  # no command at all: the help has been printed
+            return BAD_INPUT
+        return _complain(f"{problem} (see '{_command_path(error)} --help')", BAD_INPUT)
+
+
+def _command_path(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "halluscope"
 
 
 def _complain(message: str, status: int) -> int:

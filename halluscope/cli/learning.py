@@ -1,4 +1,4 @@
-"""What the commands need that load torch: detectors, training and evaluation."""
+"""What the commands need that loads torch: detectors, scoring, training and evaluation."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from halluscope.cli.pulling import pull_with_bars
+from halluscope.cli.targets import check_out_folder
 from halluscope.detector.detector import Detector
-from halluscope.detector.persistence import MANIFEST, read_manifest
+from halluscope.detector.persistence import check_target, read_manifest
 from halluscope.detector.shipped import load_detector_for, shipped_detector
-from halluscope.errors import DetectorError, InputError
+from halluscope.errors import InputError
 from halluscope.evaluation.evaluate import evaluate
-from halluscope.evaluation.report import write_results
+from halluscope.evaluation.report import print_results, write_results
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.language_model import LanguageModel
+from halluscope.progress import progress_bar
 from halluscope.records import Pair, read_records
+from halluscope.scoring import check_records, score_file
 
 
 def load_quietly(model: str | None, detector: Path | None) -> Detector:
@@ -27,6 +30,8 @@ def load_quietly(model: str | None, detector: Path | None) -> Detector:
 
 def load_language_model(name: str) -> LanguageModel:
     """A language model, without transformers' own bars."""
+    if name not in KNOWN_MODELS and Path(name).is_dir():
+        name = str(Path(name).resolve())  # a detector that remembers it is used from other folders, too
     _prepare(name)
     return LanguageModel.from_pretrained(name)
 
@@ -40,22 +45,32 @@ def _prepare(name: str) -> None:
         pull_with_bars(name)
 
 
+def score_pairs(path: Path, out: Path, model: str | None, folder: Path | None) -> None:
+    """Score a file, with a progress bar."""
+    detector = load_quietly(model, folder)
+    detector.progress = False  # one bar for the file, none for its parts
+    total = check_records(path, detector)
+    with progress_bar("Scoring", total) as advance:
+        score_file(path, out, detector, progress=advance)
+
+
 def train_detector(path: Path, out: Path, model: str, seed: int, folds: int) -> dict[str, Any]:
     """Train on a file and save; returns what `Detector.training_` says."""
     pairs = _read_labelled(path)
-    if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise DetectorError(f"--out {out} exists and is not a detector: choose another place, or remove it")
+    check_out_folder(out)
+    check_target(out)
     Detector.check(pairs, folds=folds, seed=seed)
     detector = Detector(load_language_model(model), folds=folds, seed=seed).fit(pairs)
     detector.save(out)
     return detector.training_
 
 
-def evaluate_file(path: Path, out: Path, folder: Path | None, folds: int, model: str | None, seed: int) -> None:
-    """Evaluate on a file and write ``results.json`` and ``predictions.jsonl``; prints the table."""
+def evaluate_file(
+    path: Path, out: Path, folder: Path | None, folds: int, model: str | None, seed: int
+) -> None:
+    """Evaluate on a file, write ``results.json`` and ``predictions.jsonl``, and print the table."""
     pairs = _read_labelled(path)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file: give the name of a folder")
+    check_out_folder(out)
     Detector.check(pairs, folds=folds, seed=seed)
     if folder is None:
         detector = Detector(load_language_model(model or DEFAULT_MODEL), seed=seed)
@@ -63,6 +78,7 @@ def evaluate_file(path: Path, out: Path, folder: Path | None, folds: int, model:
         detector = load_quietly(model, folder)
     results, predictions = evaluate(detector, pairs, n_folds=folds, seed=seed)
     write_results(out, results, predictions)
+    print_results(results)
 
 
 def _read_labelled(path: Path) -> list[Pair]:

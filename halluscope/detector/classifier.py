@@ -15,9 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-Folds = Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]
+from halluscope.folds import Fold
 
 _EDGE = 1e-6  # keeps the log-odds of a sure classifier finite
+_LEAST_SLOPE = 1e-3  # calibration never turns a ranking around
 
 
 class SurfaceClassifier(ClassifierMixin, BaseEstimator):
@@ -35,7 +36,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
     members_ : VotingClassifier
         The fitted average.
     calibrator_ : LogisticRegression
-        Maps its log-odds to calibrated ones (Platt 1999), fitted on out-of-fold predictions.
+        Maps its log-odds to calibrated ones, fitted on out-of-fold predictions; see `fit_calibrator`.
     out_of_fold_ : ndarray of shape (pairs,)
         Calibrated probability of each training pair from members that did not see its group.
     classes_ : ndarray
@@ -46,7 +47,9 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         self.strength = strength
         self.seed = seed
 
-    def fit(self, X: npt.NDArray[np.float64], y: npt.NDArray[np.bool_], folds: Folds) -> SurfaceClassifier:
+    def fit(
+        self, X: npt.NDArray[np.float64], y: npt.NDArray[np.bool_], folds: Sequence[Fold]
+    ) -> SurfaceClassifier:
         """Fit members and calibrator.
 
         Parameters
@@ -63,10 +66,11 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         for train, test in folds:
             raw[test] = clone(members).fit(X[train], y[train]).predict_proba(X[test])[:, 1]
         log_odds = _log_odds(raw)
-        self.calibrator_ = LogisticRegression(C=1e6).fit(log_odds, y)
+        self.calibrator_ = fit_calibrator(log_odds, y)
         self.out_of_fold_ = self.calibrator_.predict_proba(log_odds)[:, 1]
         self.members_ = members.fit(X, y)
         self.classes_ = np.array([False, True])
+        self.n_features_in_ = X.shape[1]
         return self
 
     def predict_proba(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -87,9 +91,41 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
             min_samples_leaf=20,
             l2_regularization=5.0,
             max_features=0.2,
+            early_stopping=False,  # its own validation split, made beyond 10,000 pairs, ignores the groups
             random_state=self.seed,
         )
         return VotingClassifier([("linear", linear), ("boosting", boosting)], voting="soft")
+
+
+def fit_calibrator(log_odds: npt.NDArray[np.float64], y: npt.NDArray[np.bool_]) -> LogisticRegression:
+    """Platt's calibration: logistic regression of the labels on held-out log-odds.
+
+    The labels are smoothed as Platt (1999) does, to (N+ + 1) / (N+ + 2) and 1 / (N- + 2): separable scores
+    would otherwise drive the slope, and with it all probabilities, to certainty. The slope stays positive:
+    scores that rank the wrong way round by chance are flattened to the share of hallucinated answers, not
+    turned around, which would make a detector of random labels look better than chance.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (pairs, 1)
+        From members that did not see the pairs' groups.
+    y : ndarray of shape (pairs,)
+        True where hallucinated.
+
+    Returns
+    -------
+    LogisticRegression
+        With one coefficient.
+    """
+    target = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
+    both = np.repeat([True, False], len(y))  # each pair once as either kind, weighted by its smoothed label
+    calibrator = LogisticRegression(C=1e6).fit(
+        np.concatenate([log_odds, log_odds]), both, sample_weight=np.concatenate([target, 1 - target])
+    )
+    if calibrator.coef_[0, 0] < _LEAST_SLOPE:
+        calibrator.coef_ = np.array([[_LEAST_SLOPE]])
+        calibrator.intercept_ = logit([y.mean()])
+    return calibrator
 
 
 def _log_odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

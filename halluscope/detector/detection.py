@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 _WINDOW = 1  # tokens taken in on either side of a token, whose own column alone is noisy
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n+")
+# After the closing quotes and brackets that follow a mark; marks of scripts that write spaces need one, since
+# "3.5" is not an end. Lookbehinds let a match begin at a mark only, which keeps the search linear.
+_SENTENCE_END = re.compile(
+    r"""(?<=[.!?…؟۔।॥։።])["'”’»)\]]*(?=\s) | (?<=[。！？｡])["'”’」』）)\]]*(?![。！？｡]) | \n""", re.VERBOSE
+)
 
 
 class SpanProbability(NamedTuple):
@@ -77,7 +81,7 @@ class Detection:
     @property
     def hallucinated(self) -> bool:
         """The verdict: `probability` reaches `threshold`."""
-        return self.probability >= self.threshold
+        return bool(self.probability >= self.threshold)
 
     @property
     def answer(self) -> str:
@@ -94,7 +98,9 @@ class Detection:
         probabilities = self.score_surfaces(windows)
         return [
             SpanProbability(text, start, end, float(p))
-            for text, (start, end), p in zip(self.surface.tokens, self.surface.offsets, probabilities, strict=True)
+            for text, (start, end), p in zip(
+                self.surface.tokens, self.surface.offsets, probabilities, strict=True
+            )
         ]
 
     @cached_property
@@ -154,9 +160,19 @@ def prompt_text(prompt: Any) -> str:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Start and end of each sentence: at full stops, question and exclamation marks of any script, and line ends."""
-    edges = [0, *(end for match in _SENTENCE_END.finditer(text) for end in match.span()), len(text)]
-    return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if text[a:b].strip()]
+    """Start and end of each sentence, without the space around it.
+
+    Sentences end at line ends and at the full stops, question and exclamation marks of Latin, Cyrillic,
+    Arabic, Indic, Armenian, Ethiopic, Chinese and Japanese script. Abbreviations are taken for ends, too.
+    """
+    ends = [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    sentences = []
+    for start, end in zip([0, *ends], ends, strict=False):
+        part = text[start:end]
+        if stripped := part.strip():
+            start += len(part) - len(part.lstrip())
+            sentences.append((start, start + len(stripped)))
+    return sentences
 
 
 def _columns(surface: Surface, start: int, end: int) -> tuple[int, int] | None:

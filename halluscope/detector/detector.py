@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.detection import Detection
-from halluscope.folds import grouped_folds
-from halluscope.detector.readings import cross_fit_readings
-from halluscope.detector.states import pool_states
-from halluscope.detector.training import LabelledPairs, check_labelled, features_by_reading
+from halluscope.detector.settings import check_settings
+from halluscope.detector.training import (
+    LabelledPairs,
+    check_labelled,
+    cross_fit_features,
+    question_marks,
+    training_digest,
+)
 from halluscope.errors import InputError
 from halluscope.features import measure_features
+from halluscope.folds import Fold, grouped_folds
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.progress import progress_bar
 from halluscope.records import Answer, Pair, Prompt, as_pairs
 from halluscope.surfaces import DEFAULT_MEASURES, Measure, Reading, Surface, record_surfaces
 
+_CHUNK = 2000  # pairs whose surfaces `predict_proba` holds at once
+
 
 class Detector(ClassifierMixin, BaseEstimator):
     """Tells from the surface of an answer whether it is hallucinated.
 
-    Learns readings (one direction a layer, cross-fitted by group), a classifier on the surface's features, and
-    its calibration, all from labelled pairs.
+    Learns readings (one direction a layer, cross-fitted by group), a classifier on the surface's features,
+    and its calibration, all from labelled pairs.
 
     Parameters
     ----------
@@ -67,7 +76,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         The fitted classifier.
     training_ : dict
         What it was trained on: number of pairs and groups, share of hallucinated ones, a digest of the pairs,
-        and out-of-fold metrics.
+        out-of-fold metrics, and a mark of each question, by which `count_seen` finds it again.
 
     Examples
     --------
@@ -138,62 +147,68 @@ class Detector(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            For pairs that cannot be learned from; the message names the pair.
+            For pairs that cannot be learned from, naming the pair, or a parameter that cannot be.
         """
+        check_settings(self.get_params(deep=False))
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
-        tokenized = self.lm.tokenize_pairs(labelled.pairs)
-        n = len(tokenized)
-        with progress_bar("Reading answers", n, show=self.progress) as advance:
-            states = pool_states(self.lm, tokenized, progress=advance)
-        readings = cross_fit_readings(states, labelled.hallucinated, folds, self.ridge)
-        del states
-        fold_of = np.empty(n, dtype=int)
-        for number, (_, test) in enumerate(folds):
-            fold_of[test] = number
-        with progress_bar("Measuring surfaces", n, show=self.progress) as advance:
-            names, features = features_by_reading(
-                self.lm,
-                tokenized,
-                self.measures,
-                readings.held_out,
-                progress=advance,
-                uses=[[fold] for fold in fold_of],
-            )
-        X = np.stack([rows[fold] for rows, fold in zip(features, fold_of, strict=True)])
-        return self._fit_classifier(names, X, labelled, folds, readings.final)
+        names, X, reading = cross_fit_features(
+            self.lm, labelled, folds, self.measures, self.ridge, show_progress=self.progress
+        )
+        return self.fit_features(names, X, labelled, folds, reading)
 
-    def _fit_classifier(
+    def fit_features(
         self,
         names: tuple[str, ...],
         X: npt.NDArray[np.float64],
         labelled: LabelledPairs,
-        folds: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]],
+        folds: Sequence[Fold],
         reading: Reading,
     ) -> Detector:
+        """Learn classifier and calibration from features that are measured already.
+
+        Parameters
+        ----------
+        names : tuple of str
+            Of the features.
+        X : ndarray of shape (pairs, features)
+            Measured with readings that never saw the pair's group.
+        labelled : LabelledPairs
+            Labels and groups.
+        folds : sequence of (train, test)
+            The folds that the readings were cross-fitted in.
+        reading : Reading
+            Learned on all pairs, for new answers.
+        """
         y = labelled.hallucinated
         self.classifier_ = SurfaceClassifier(self.strength, self.seed).fit(X, y, folds)
         self.reading_ = reading
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self.classes_ = self.classifier_.classes_
-        self.training_ = {
+        self.training_: dict[str, Any] = {
             "pairs": len(y),
             "groups": len(set(labelled.groups)),
             "hallucinated": float(y.mean()),
-            "digest": _digest(labelled),
+            "digest": training_digest(labelled),
             "out_of_fold": {
                 "auroc": float(roc_auc_score(y, self.classifier_.out_of_fold_)),
                 "brier": float(brier_score_loss(y, self.classifier_.out_of_fold_)),
             },
+            "questions": sorted(set(question_marks(labelled.pairs))),
         }
         return self
 
     def predict_proba(self, pairs: Any) -> npt.NDArray[np.float64]:
         """Calibrated probabilities (pairs, 2): not hallucinated, hallucinated."""
         check_is_fitted(self, "classifier_")
-        surfaces = self._surfaces(self.lm.tokenize_pairs(self._unlabelled(pairs)))
-        return np.asarray(self.classifier_.predict_proba(self._features(surfaces)))
+        tokenized = self.lm.tokenize_pairs(self._unlabelled(pairs))
+        with self._progress(len(tokenized)) as advance:
+            rows = [
+                self._features(self._surfaces(tokenized[start : start + _CHUNK], advance))
+                for start in range(0, len(tokenized), _CHUNK)
+            ]
+        return np.asarray(self.classifier_.predict_proba(np.concatenate(rows)))
 
     def predict(self, pairs: Any) -> npt.NDArray[np.bool_]:
         """True where the probability of being hallucinated reaches the threshold."""
@@ -222,7 +237,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classifier_")
         start = time.perf_counter()
         pairs = self._unlabelled(pairs)
-        surfaces = self._surfaces(self.lm.tokenize_pairs(pairs))
+        with self._progress(len(pairs)) as advance:
+            surfaces = self._surfaces(self.lm.tokenize_pairs(pairs), advance)
         rows = self._features(surfaces)
         probabilities = self.classifier_.predict_proba(rows)[:, 1]
         seconds = (time.perf_counter() - start) / len(pairs)
@@ -245,6 +261,28 @@ class Detector(ClassifierMixin, BaseEstimator):
         """Probability of being hallucinated for each of some surfaces with this detector's channels."""
         check_is_fitted(self, "classifier_")
         return np.asarray(self.classifier_.predict_proba(self._features(surfaces))[:, 1])
+
+    def count_seen(self, pairs: Any) -> int | None:
+        """How many pairs have a question that this detector was trained on; None if it does not remember."""
+        check_is_fitted(self, "classifier_")
+        if "questions" not in self.training_:
+            return None
+        seen = set(self.training_["questions"])
+        return sum(mark in seen for mark in question_marks(as_pairs(pairs)))
+
+    @property
+    def identity(self) -> str:
+        """Digest of all that its scores depend on: what it has learned, its threshold, the model, its dtype.
+
+        Equal for every load of one saved detector. Saving and loading may change it once, since
+        scikit-learn's estimators come back with other internals than they were fitted with.
+        """
+        check_is_fitted(self, "classifier_")
+        reading, classifier = self.reading_, self.classifier_
+        tensors = [t.numpy() for t in (reading.directions, reading.centres, reading.scales)]
+        learned = joblib.hash([tensors, classifier.members_, classifier.calibrator_])
+        parts = [learned, repr(float(self.threshold)), self.lm.fingerprint, str(self.lm.model.dtype)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def name(self) -> str:
@@ -279,15 +317,14 @@ class Detector(ClassifierMixin, BaseEstimator):
 
         return load_detector(Path(folder), lm)
 
-    def _surfaces(self, tokenized: Sequence[TokenizedPair]) -> list[Surface]:
-        with progress_bar("Measuring surfaces", len(tokenized), show=self._show(len(tokenized))) as advance:
-            return record_surfaces(self.lm, tokenized, [self.reading_, *self.measures], progress=advance)
+    def _surfaces(self, tokenized: Sequence[TokenizedPair], advance: Callable[[int], None]) -> list[Surface]:
+        return record_surfaces(self.lm, tokenized, [self.reading_, *self.measures], progress=advance)
 
     def _features(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
         return measure_features(surfaces)[1]
 
-    def _show(self, n: int) -> bool | None:
-        return self.progress if n > 1 else False
+    def _progress(self, n: int) -> AbstractContextManager[Callable[[int], None]]:
+        return progress_bar("Measuring surfaces", n, show=self.progress if n > 1 else False)
 
     @staticmethod
     def _unlabelled(pairs: Any) -> list[Pair]:
@@ -296,10 +333,12 @@ class Detector(ClassifierMixin, BaseEstimator):
             raise InputError("there are no pairs to judge")
         return pairs
 
-
-def _digest(labelled: LabelledPairs) -> str:
-    """SHA-256 over the training pairs, labels and groups, in order."""
-    digest = hashlib.sha256()
-    for pair, label, group in zip(labelled.pairs, labelled.hallucinated, labelled.groups, strict=True):
-        digest.update(json.dumps([*pair.key, bool(label), str(group)]).encode())
-    return digest.hexdigest()
+    def __sklearn_tags__(self) -> Tags:
+        """Pairs of texts, not numbers in two dimensions; labels may come with the pairs."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.dict = True
+        tags.input_tags.string = True
+        tags.target_tags.required = False
+        tags.classifier_tags.multi_class = False
+        return tags

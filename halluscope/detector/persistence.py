@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,13 @@ import sklearn
 import skops.io
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.readings import CHANNELS
-from halluscope.errors import DetectorError, FingerprintError
+from halluscope.detector.settings import SETTINGS, check_settings
+from halluscope.errors import DetectorError, FingerprintError, InputError
 from halluscope.features import feature_names
 from halluscope.lm.language_model import LanguageModel
 from halluscope.surfaces import Reading
@@ -62,10 +64,11 @@ def save_detector(detector: Detector, folder: Path) -> Path:
         If the folder exists and holds something else than a detector.
     """
     check_is_fitted(detector, "classifier_")
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise DetectorError(f"{folder} exists and is not a detector: choose another place, or remove it")
-    files = {READINGS: _readings_bytes(detector.reading_), CLASSIFIER: _classifier_bytes(detector.classifier_)}
+    check_target(folder)
+    files = {
+        READINGS: _readings_bytes(detector.reading_),
+        CLASSIFIER: _classifier_bytes(detector.classifier_),
+    }
     manifest = {
         "format": FORMAT,
         "model": {
@@ -74,7 +77,7 @@ def save_detector(detector: Detector, folder: Path) -> Path:
             "layers": detector.lm.n_layers,
             "width": detector.lm.hidden_size,
         },
-        "settings": {key: value for key, value in detector.get_params(deep=False).items() if key not in ("lm", "progress")},
+        "settings": {name: np.asarray(getattr(detector, name)).item() for name in SETTINGS},
         "features": list(detector.feature_names_in_),
         "training": detector.training_,
         "scikit-learn": sklearn.__version__,
@@ -87,7 +90,7 @@ def save_detector(detector: Detector, folder: Path) -> Path:
     try:
         if folder.is_dir():  # what stands beside a replaced detector (a model card, say) stays
             shutil.copytree(folder, fresh, dirs_exist_ok=True)
-        fresh.chmod(0o755)
+        fresh.chmod(0o755)  # mkdtemp makes it the owner's alone
         for name, data in files.items():
             (fresh / name).write_bytes(data)
         _swap(fresh, folder)
@@ -97,14 +100,27 @@ def save_detector(detector: Detector, folder: Path) -> Path:
     return folder
 
 
-def _swap(fresh: Path, folder: Path) -> None:
-    if not folder.exists():
-        os.replace(fresh, folder)
+def check_target(folder: Path) -> None:
+    """Raise `DetectorError` unless the folder is new, empty but for hidden files, or an earlier detector."""
+    if not folder.exists() or (folder / MANIFEST).is_file():
         return
+    if not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise DetectorError(f"{folder} exists and is not a detector: choose another place, or remove it")
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put `fresh` in the place of `folder`; whatever stops it, one of the two stands there."""
     old = fresh.with_name(fresh.name + ".old")
-    os.replace(folder, old)
-    os.replace(fresh, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        if folder.exists():
+            folder.replace(old)
+        fresh.replace(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _readings_bytes(reading: Reading) -> bytes:
@@ -128,27 +144,19 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
         lm = LanguageModel.from_pretrained(model["name"])
     if lm.fingerprint != model["fingerprint"]:
         raise FingerprintError(
-            f"the detector {folder} was trained on '{model['name']}', and '{lm.name}' is another language model "
-            "(or has another tokenizer or chat template): train a detector on it with 'halluscope train'"
+            f"the detector {folder} was trained on '{model['name']}', and '{lm.name}' is another language "
+            "model (or has another tokenizer or chat template): train a detector on it ('halluscope train')"
         )
     reading = _build_reading(folder, files[READINGS], lm)
-    parts = _build_classifier(folder, files[CLASSIFIER], manifest)
-    settings = manifest["settings"]
-    try:
-        detector = Detector(lm, **settings)
-    except TypeError:
-        raise DetectorError(f"{folder / MANIFEST}: unknown settings {sorted(settings)}: train it anew") from None
+    detector = Detector(lm, **manifest["settings"])
     names = feature_names([*reading.channels, *(c for m in detector.measures for c in m.channels)])
     if list(names) != manifest["features"]:
         raise DetectorError(
-            f"{folder} reads {len(manifest['features'])} surface features that this version of halluscope names "
-            "otherwise: train it anew, or install the version it was made with"
+            f"{folder} reads {len(manifest['features'])} surface features that this version of halluscope "
+            "names otherwise: train it anew, or install the version it was made with"
         )
     classifier = SurfaceClassifier(detector.strength, detector.seed)
-    classifier.members_, classifier.calibrator_ = parts["members"], parts["calibrator"]
-    classifier.classes_ = np.array([False, True])
-    if getattr(classifier.members_, "n_features_in_", len(names)) != len(names):
-        raise DetectorError(f"{folder / CLASSIFIER} reads another number of features than the manifest names")
+    _restore_classifier(classifier, folder, files[CLASSIFIER], manifest)
     detector.classifier_ = classifier
     detector.reading_ = reading
     detector.feature_names_in_ = np.array(names, dtype=object)
@@ -177,10 +185,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
-        raise DetectorError(f"{path} is damaged: it is not valid JSON; restore it or train the detector anew") from None
+        raise DetectorError(f"{path} is damaged: it is not valid JSON; restore it or train anew") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
-        raise DetectorError(f"{path}: format {found!r} is not one that this version reads ({FORMAT}): train it anew")
+        raise DetectorError(
+            f"{path}: format {found!r} is not one that this version reads ({FORMAT}): train it anew"
+        )
     _check_fields(path, manifest)
     return manifest
 
@@ -196,9 +206,13 @@ def _check_fields(path: Path, manifest: dict[str, Any]) -> None:
     for field, kind in _MODEL_FIELDS.items():
         if not isinstance(manifest["model"].get(field), kind):
             raise DetectorError(f"{path} is damaged: field 'model.{field}' is missing or of the wrong type")
-    threshold = manifest["settings"].get("threshold")
-    if not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
-        raise DetectorError(f"{path} is damaged: field 'settings.threshold' must lie between 0 and 1")
+    settings = manifest["settings"]
+    if set(settings) != set(SETTINGS):
+        raise DetectorError(f"{path}: settings {sorted(settings)} are not {sorted(SETTINGS)}: train it anew")
+    try:
+        check_settings(settings)
+    except InputError as error:
+        raise DetectorError(f"{path} is damaged: field 'settings': {error}") from None
 
 
 def _checked_bytes(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
@@ -227,21 +241,34 @@ def _build_reading(folder: Path, data: bytes, lm: LanguageModel) -> Reading:
     return Reading(CHANNELS, tensors["directions"], tensors["centres"], tensors["scales"])
 
 
-def _build_classifier(folder: Path, data: bytes, manifest: dict[str, Any]) -> dict[str, Any]:
+def _restore_classifier(
+    classifier: SurfaceClassifier, folder: Path, data: bytes, manifest: dict[str, Any]
+) -> None:
+    """Give the classifier its fitted parts, once they are known to be harmless, and see that they work."""
     path = folder / CLASSIFIER
     try:
         unknown = [t for t in skops.io.get_untrusted_types(data=data) if t not in _TRUSTED]
     except Exception as error:  # a damaged archive: zipfile, json and skops each raise their own
         raise DetectorError(f"{path} is damaged: {error}") from error
     if unknown:
-        raise DetectorError(f"{path} holds types that are not scikit-learn's ({', '.join(unknown)}): not loaded")
-    try:
-        parts = skops.io.loads(data, trusted=_TRUSTED)
-    except Exception as error:  # an older or newer scikit-learn may not take these attributes
         raise DetectorError(
-            f"{path} was saved with scikit-learn {manifest.get('scikit-learn')} and cannot be read with "
-            f"{sklearn.__version__}: {error}"
+            f"{path} holds types that are not scikit-learn's ({', '.join(unknown)}): not loaded"
+        )
+    n_features = len(manifest["features"])
+    try:
+        with warnings.catch_warnings():
+            # scikit-learn warns of every other version; that the classifier works is seen below
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            parts = skops.io.loads(data, trusted=_TRUSTED)
+        classifier.members_, classifier.calibrator_ = parts["members"], parts["calibrator"]
+        classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
+        works = np.isfinite(classifier.predict_proba(np.zeros((1, n_features)))).all()
+    except (
+        Exception
+    ) as error:  # another scikit-learn may lack what these estimators had, and say so in many ways
+        raise DetectorError(
+            f"{path} does not hold a classifier of {n_features} features that scikit-learn "
+            f"{sklearn.__version__} can use (it was saved with {manifest.get('scikit-learn')}): {error}"
         ) from error
-    if not isinstance(parts, dict) or set(parts) != {"members", "calibrator"}:
-        raise DetectorError(f"{path} does not hold a detector's classifier")
-    return parts
+    if not works:
+        raise DetectorError(f"{path} is damaged: its classifier gives no probabilities")

@@ -11,16 +11,23 @@ import torch
 from torch import Tensor
 
 from halluscope.detector.states import POOLINGS
+from halluscope.folds import Fold
 from halluscope.surfaces import Reading
 
-CHANNELS = ("reading", "reading_mean", "reading_last")
-"""Learned from the mean and the last token's states together, from the mean alone, from the last alone."""
+SOURCES: dict[str, tuple[str, ...]] = {
+    "reading": ("mean", "last"),
+    "reading_mean": ("mean",),
+    "reading_last": ("last",),
+}
+"""For each reading, the poolings whose states it is learned from, together."""
 
-_SOURCES = ((0, 1), (0,), (1,))  # which poolings each reading is learned from
-assert len(_SOURCES) == len(CHANNELS) and len(POOLINGS) == 2  # noqa: S101
+CHANNELS = tuple(SOURCES)
+"""Names of the readings."""
 
 
-def fit_reading(states: npt.NDArray[np.float32], hallucinated: npt.NDArray[np.bool_], ridge: float) -> Reading:
+def fit_reading(
+    states: npt.NDArray[np.float32], hallucinated: npt.NDArray[np.bool_], ridge: float
+) -> Reading:
     """Learn the directions of `CHANNELS` by ridge regression, layer by layer.
 
     In each layer the states x, standardised by training mean and deviation, are regressed on y = +1 (true) or
@@ -43,8 +50,8 @@ def fit_reading(states: npt.NDArray[np.float32], hallucinated: npt.NDArray[np.bo
     y = torch.from_numpy(np.where(hallucinated, -1.0, 1.0).astype(np.float32))
     by_layer = torch.from_numpy(states).permute(2, 1, 0, 3)  # layers, poolings, pairs, d
     directions, centres, scales = [], [], []
-    for sources in _SOURCES:
-        x = torch.cat([by_layer[:, source] for source in sources], dim=1)
+    for sources in SOURCES.values():
+        x = torch.cat([by_layer[:, POOLINGS.index(source)] for source in sources], dim=1)
         direction, centre, scale = _ridge_by_layer(x, y.repeat(len(sources)), ridge)
         directions.append(direction)
         centres.append(centre)
@@ -84,15 +91,12 @@ class CrossFittedReadings:
 
     Parameters
     ----------
-    folds : list of (train, test)
-        Row indices; every pair is in one test part, and no group on both sides.
     held_out : list of Reading
         One for each fold, learned on its training part.
     final : Reading
         Learned on all pairs: for answers outside of training.
     """
 
-    folds: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]
     held_out: list[Reading]
     final: Reading
 
@@ -100,7 +104,7 @@ class CrossFittedReadings:
 def cross_fit_readings(
     states: npt.NDArray[np.float32],
     hallucinated: npt.NDArray[np.bool_],
-    folds: Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]],
+    folds: Sequence[Fold],
     ridge: float,
 ) -> CrossFittedReadings:
     """Learn readings on each fold's training part, and once on everything.
@@ -109,13 +113,15 @@ def cross_fit_readings(
     no new answer has; cross-fitting gives it surfaces like those it will meet.
     """
     held_out = [fit_reading(states[train], hallucinated[train], ridge) for train, _ in folds]
-    return CrossFittedReadings(list(folds), held_out, fit_reading(states, hallucinated, ridge))
+    return CrossFittedReadings(held_out, fit_reading(states, hallucinated, ridge))
 
 
 def stack_readings(readings: Sequence[Reading]) -> Reading:
     """Several readings as one measure, so that one pass through the model takes them all."""
     return Reading(
-        tuple(f"{number}:{channel}" for number, reading in enumerate(readings) for channel in reading.channels),
+        tuple(
+            f"{number}:{channel}" for number, reading in enumerate(readings) for channel in reading.channels
+        ),
         torch.cat([reading.directions for reading in readings]),
         torch.cat([reading.centres for reading in readings]),
         torch.cat([reading.scales for reading in readings]),

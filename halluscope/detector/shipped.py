@@ -8,7 +8,7 @@ from pathlib import Path
 
 from halluscope.detector.detection import Detection
 from halluscope.detector.detector import Detector
-from halluscope.detector.persistence import MANIFEST
+from halluscope.detector.persistence import MANIFEST, read_manifest
 from halluscope.errors import DetectorError
 from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.lm.language_model import LanguageModel
@@ -42,8 +42,9 @@ def shipped_detector(model: str) -> Path:
     detectors = shipped_detectors()
     if model not in detectors:
         raise DetectorError(
-            f"no detector ships for the language model '{model}' (there is one for: {', '.join(detectors) or 'none'}): "
-            "train one on labelled pairs with 'halluscope train' and give it with --detector (Python: detector=)"
+            f"no detector ships for the language model '{model}' (there is one "
+            f"for: {', '.join(detectors) or 'none'}): train one on labelled pairs with 'halluscope train' "
+            "and give it with --detector (Python: detector=)"
         )
     return detectors[model]
 
@@ -54,8 +55,9 @@ def _language_model(name: str) -> LanguageModel:
 
 
 @functools.lru_cache(maxsize=4)
-def _detector(folder: Path, model: str) -> Detector:
-    return Detector.load(folder, _language_model(model))
+def _detector(folder: Path, model: str | None, written: int) -> Detector:
+    """`written` tells apart what one folder holds at different times."""
+    return Detector.load(folder, _language_model(model or read_manifest(folder)["model"]["name"]))
 
 
 def load_detector_for(model: str | None = None, detector: str | Path | None = None) -> Detector:
@@ -68,15 +70,10 @@ def load_detector_for(model: str | None = None, detector: str | Path | None = No
     detector : path-like, optional
         Folder of the detector; the one that ships for the model if not given.
     """
-    from halluscope.detector.persistence import read_manifest
-
-    if detector is None:
-        folder = shipped_detector(model or DEFAULT_MODEL)
-    else:
-        folder = Path(detector)
-    name = model or str(read_manifest(folder)["model"]["name"])
+    folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else Path(detector)
+    manifest = folder / MANIFEST
     with _lock:
-        return _detector(folder.resolve(), name)
+        return _detector(folder.resolve(), model, manifest.stat().st_mtime_ns if manifest.is_file() else 0)
 
 
 def detect(

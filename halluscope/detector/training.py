@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from halluscope.detector.readings import stack_readings
+from halluscope.detector.readings import cross_fit_readings, stack_readings
+from halluscope.detector.states import pool_states
 from halluscope.errors import InputError
 from halluscope.features import measure_features
+from halluscope.folds import Fold
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.tokens import TokenizedPair
+from halluscope.progress import progress_bar
 from halluscope.records import Pair
 from halluscope.surfaces import Measure, Reading, Surface, record_surfaces
 
@@ -61,7 +66,8 @@ def check_labelled(
         earlier = seen.setdefault(pair.key, (label, pair))
         if earlier[0] != label:
             raise InputError(
-                f"{earlier[1].where} and {pair.where} are the same pair with opposite labels: correct or remove one"
+                f"{earlier[1].where} and {pair.where} are the same pair with opposite labels: "
+                "correct or remove one"
             )
     y = np.array(labels, dtype=bool)
     if y.all() or not y.any():
@@ -70,7 +76,30 @@ def check_labelled(
     return LabelledPairs(pairs, y, np.array(names))
 
 
-def _matched(values: Sequence[object] | npt.NDArray[np.generic], pairs: list[Pair], what: str) -> list[tuple[object, Pair]]:
+def training_digest(labelled: LabelledPairs) -> str:
+    """SHA-256 over the training pairs, labels and groups, in order."""
+    digest = hashlib.sha256()
+    for pair, label, group in zip(labelled.pairs, labelled.hallucinated, labelled.groups, strict=True):
+        digest.update(json.dumps([*pair.key, bool(label), str(group)]).encode())
+    return digest.hexdigest()
+
+
+def question_marks(pairs: Sequence[Pair]) -> list[str]:
+    """For each pair twelve hexadecimal digits by which its question can be found again, without its text.
+
+    The question is the prompt with its context; of a bare statement, the statement.
+    """
+    marks = []
+    for pair in pairs:
+        prompt, answer, context = pair.key
+        question = json.dumps([prompt, context] if prompt.strip() or context else [answer])
+        marks.append(hashlib.sha256(question.encode()).hexdigest()[:12])
+    return marks
+
+
+def _matched(
+    values: Sequence[object] | npt.NDArray[np.generic], pairs: list[Pair], what: str
+) -> list[tuple[object, Pair]]:
     values = list(values)
     if len(values) != len(pairs):
         raise InputError(f"{len(pairs)} pairs but {len(values)} {what}: give one for each pair")
@@ -83,6 +112,55 @@ def _as_label(value: object, pair: Pair) -> bool:
     return bool(value)
 
 
+def cross_fit_features(
+    lm: LanguageModel,
+    labelled: LabelledPairs,
+    folds: Sequence[Fold],
+    measures: Sequence[Measure],
+    ridge: float,
+    *,
+    show_progress: bool | None = None,
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64], Reading]:
+    """Learn readings, and measure every pair with the one that never saw its group.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+    labelled : LabelledPairs
+    folds : sequence of (train, test)
+        Grouped; every pair is in one test part.
+    measures : sequence of Measure
+        Channels that need no learned direction.
+    ridge : float
+        Penalty of the readings.
+    show_progress : bool, optional
+        As for `progress_bar`.
+
+    Returns
+    -------
+    names : tuple of str
+        Of the features.
+    X : ndarray of shape (pairs, features)
+    reading : Reading
+        Learned on all pairs: for answers outside of training.
+    """
+    n = len(labelled.pairs)
+    tokenized = lm.tokenize_pairs(labelled.pairs)
+    with progress_bar("Reading answers", n, show=show_progress) as advance:
+        states = pool_states(lm, tokenized, progress=advance)
+    readings = cross_fit_readings(states, labelled.hallucinated, folds, ridge)
+    del states  # the largest thing here; surfaces take its place
+    fold_of = np.empty(n, dtype=int)
+    for number, (_, test) in enumerate(folds):
+        fold_of[test] = number
+    with progress_bar("Measuring surfaces", n, show=show_progress) as advance:
+        names, features = features_by_reading(
+            lm, tokenized, measures, readings.held_out, progress=advance, uses=[[int(f)] for f in fold_of]
+        )
+    X = np.stack([rows[fold] for rows, fold in zip(features, fold_of.tolist(), strict=True)])
+    return names, X, readings.final
+
+
 def features_by_reading(
     lm: LanguageModel,
     pairs: Sequence[TokenizedPair],
@@ -90,7 +168,7 @@ def features_by_reading(
     readings: Sequence[Reading],
     *,
     progress: Callable[[int], None] | None = None,
-    uses: Sequence[Sequence[int]] | None = None,
+    uses: Sequence[Collection[int]] | None = None,
 ) -> tuple[tuple[str, ...], list[dict[int, npt.NDArray[np.float64]]]]:
     """Features of every pair's surface under several readings, from one pass through the model.
 
@@ -104,7 +182,7 @@ def features_by_reading(
         Alternatives: each makes a surface of its own.
     progress : callable, optional
         Called with the number of pairs done after each batch.
-    uses : sequence of sequence of int, optional
+    uses : sequence of collection of int, optional
         For each pair, the readings whose features are wanted; all of them if not given.
 
     Returns

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from halluscope.detector import Detector
 from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.detection import prompt_text
 from halluscope.detector.readings import cross_fit_readings
+from halluscope.detector.settings import check_settings
 from halluscope.detector.states import POOLINGS, StatePooler
 from halluscope.detector.training import LabelledPairs, check_labelled, features_by_reading
 from halluscope.evaluation.baselines import BASELINES
@@ -22,7 +24,6 @@ from halluscope.features import family_of
 from halluscope.folds import Fold, grouped_folds
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
-from halluscope.lm.tokens import TokenizedPair
 from halluscope.progress import progress_bar
 from halluscope.records import as_pairs
 from halluscope.surfaces import Reading
@@ -43,6 +44,8 @@ def evaluate(
     n_folds: int = 5,
     seed: int = 0,
     baselines: Sequence[str] = tuple(BASELINES),
+    fit: bool = False,
+    recorded: RecordedPairs | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Measure a detector on labelled pairs.
 
@@ -63,46 +66,58 @@ def evaluate(
         For folds and bootstrap.
     baselines : sequence of str
         Names from `BASELINES`.
+    fit : bool
+        After cross-validation also fit the detector on all pairs, without further passes through the model.
+    recorded : RecordedPairs, optional
+        What `record_pairs` gave for these pairs, if it is at hand.
 
     Returns
     -------
     results : dict
         ``n``, ``n_groups``, ``metrics``, ``baselines``, ``gains`` and ``ablations``; each metric with
-        ``value``, ``low`` and ``high``, a 95% interval from a bootstrap over groups.
+        ``value``, ``low`` and ``high``, a 95% interval from a bootstrap over groups. For a detector fitted
+        before also ``seen``: how many of the pairs have a question that it was trained on.
     predictions : list of dict
         ``id``, ``probability`` and ``fold`` for each pair; the fold is None for a detector fitted before.
     """
+    check_settings(detector.get_params(deep=False))
     labelled = check_labelled(as_pairs(pairs), None, None)
-    y, groups = labelled.hallucinated, labelled.groups
+    y, groups = labelled.hallucinated, labelled.groups.tolist()
     folds = grouped_folds(y, groups, n_folds, seed)
-    tokenized = detector.lm.tokenize_pairs(labelled.pairs)
-    with progress_bar("Reading answers", len(y), show=detector.progress) as advance:
-        recorded, states = record_pairs(detector.lm, labelled, tokenized, progress=advance)
+    if recorded is None:
+        recorded = record_pairs(detector.lm, labelled, progress=detector.progress)
+    fold_of: list[int | None] = [None] * len(y)
+    ablations: dict[str, Scores] = {}
     if hasattr(detector, "classifier_"):
-        scores, ablations = detector.predict_proba(labelled.pairs)[:, 1], {}
-        fold_of: list[int | None] = [None] * len(y)
+        name = detector.name
+        scores = detector.predict_proba(labelled.pairs)[:, 1]
     else:
-        scores, ablations = cross_validate(detector, labelled, tokenized, states, folds)
-        fold_of = _fold_numbers(folds, len(y))
+        name = f"{n_folds}-fold cross-validation"
+        scores, ablations = cross_validate(detector, labelled, recorded, folds, fit=fit)
+        for number, (_, test) in enumerate(folds):
+            for row in test:
+                fold_of[row] = number
     others = {}
     with progress_bar("Baselines", len(baselines), show=detector.progress) as advance:
-        for name in baselines:
-            others[name] = out_of_fold(BASELINES[name](), recorded, y, groups.tolist(), folds)
+        for baseline in baselines:
+            others[baseline] = out_of_fold(BASELINES[baseline](), recorded, y, groups, folds)
             advance(1)
 
-    def measured(p: Scores) -> dict[str, dict[str, float]]:
-        return evaluate_scores(y, p, groups.tolist(), seed=seed)
+    def measured(probability: Scores) -> dict[str, dict[str, float]]:
+        return evaluate_scores(y, probability, groups, seed=seed)
 
     results = {
         "n": len(y),
         "n_groups": len(set(groups)),
         "model": detector.lm.name,
-        "detector": detector.name if hasattr(detector, "classifier_") else f"{n_folds}-fold cross-validation",
+        "detector": name,
         "metrics": measured(scores),
-        "baselines": {name: measured(p) for name, p in others.items()},
-        "gains": paired_gains(y, scores, others, groups.tolist(), seed=seed),
-        "ablations": {name: measured(p) for name, p in ablations.items()},
+        "baselines": {baseline: measured(p) for baseline, p in others.items()},
+        "gains": paired_gains(y, scores, others, groups, seed=seed),
+        "ablations": {ablation: measured(p) for ablation, p in ablations.items()},
     }
+    if hasattr(detector, "classifier_") and not fit:
+        results["seen"] = detector.count_seen(labelled.pairs)
     predictions = [
         {"id": pair.id if pair.id is not None else str(row), "probability": float(p), "fold": fold}
         for row, (pair, p, fold) in enumerate(zip(labelled.pairs, scores, fold_of, strict=True))
@@ -113,9 +128,10 @@ def evaluate(
 def cross_validate(
     detector: Detector,
     labelled: LabelledPairs,
-    tokenized: Sequence[TokenizedPair],
-    states: npt.NDArray[np.float32],
+    recorded: RecordedPairs,
     folds: Sequence[Fold],
+    *,
+    fit: bool = False,
 ) -> tuple[Scores, dict[str, Scores]]:
     """Out-of-fold probabilities of the detector and of its ablations.
 
@@ -127,10 +143,11 @@ def cross_validate(
     detector : Detector
         Its settings and its language model are used.
     labelled : LabelledPairs
-    tokenized : sequence of TokenizedPair
-    states : ndarray of shape (pairs, 2, layers, d)
-        What `pool_states` gives.
+    recorded : RecordedPairs
+        What `record_pairs` gives for them.
     folds : sequence of (train, test)
+    fit : bool
+        Also fit the detector on all pairs.
 
     Returns
     -------
@@ -139,58 +156,72 @@ def cross_validate(
         By the names of `ABLATIONS`.
     """
     y, groups = labelled.hallucinated, labelled.groups
+    states = np.stack([getattr(recorded, pooling) for pooling in POOLINGS], axis=1)
+    tokenized = detector.lm.tokenize_pairs(labelled.pairs)
+    everything = np.arange(len(y))
+    parts = [train for train, _ in folds] + ([everything] if fit else [])
     readings: list[Reading] = []
-    uses: list[list[int]] = [[] for _ in y]
-    inner_folds = []
-    rows_of: list[npt.NDArray[np.intp]] = []  # for each outer fold, the reading that each pair's features use
-    for train, test in folds:
+    plans: list[_Plan] = []
+    for train in parts:
         inner = grouped_folds(y[train], groups[train].tolist(), detector.folds, detector.seed)
         crossed = cross_fit_readings(states[train], y[train], inner, detector.ridge)
-        used = np.full(len(y), len(readings) + len(inner))  # test pairs: the final reading
+        # pairs outside of the training part are read as new answers are: with the final reading
+        use = np.full(len(y), len(readings) + len(inner))
         for number, (_, held_out) in enumerate(inner):
-            used[train[held_out]] = len(readings) + number
-        for row, index in enumerate(used):
-            uses[row].append(int(index))
+            use[train[held_out]] = len(readings) + number
         readings += [*crossed.held_out, crossed.final]
-        inner_folds.append(inner)
-        rows_of.append(used)
+        plans.append(_Plan(train, inner, use))
     with progress_bar("Measuring surfaces", len(y), show=detector.progress) as advance:
         names, features = features_by_reading(
-            detector.lm, tokenized, detector.measures, readings, progress=advance, uses=uses
+            detector.lm,
+            tokenized,
+            detector.measures,
+            readings,
+            progress=advance,
+            uses=[{int(plan.use[row]) for plan in plans} for row in everything],
         )
-    scores = np.empty(len(y))
-    ablations = {name: np.empty(len(y)) for name in ABLATIONS}
     families = np.array([family_of(name) for name in names])
-    for (train, test), inner, used in zip(folds, inner_folds, rows_of, strict=True):
-        X = np.stack([features[row][index] for row, index in enumerate(used)])
-
-        def predict(columns: npt.NDArray[np.bool_], X=X, train=train, test=test, inner=inner) -> Scores:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    kept = {"": np.ones(len(names), dtype=bool)}
+    kept |= {ablation: np.isin(families, members) for ablation, members in ABLATIONS.items()}
+    scores = {ablation: np.empty(len(y)) for ablation in kept}
+    for plan, (_, test) in zip(plans, folds, strict=False):
+        X = plan.rows(features)
+        for ablation, columns in kept.items():
             classifier = SurfaceClassifier(detector.strength, detector.seed)
-            return classifier.fit(X[train][:, columns], y[train], inner).predict_proba(X[test][:, columns])[
-                :, 1
-            ]
+            classifier.fit(X[plan.train][:, columns], y[plan.train], plan.inner)
+            scores[ablation][test] = classifier.predict_proba(X[test][:, columns])[:, 1]
+    if fit:
+        detector.fit_features(names, plans[-1].rows(features), labelled, plans[-1].inner, readings[-1])
+    return scores.pop(""), scores
 
-        scores[test] = predict(np.ones(len(names), dtype=bool))
-        for name, kept in ABLATIONS.items():
-            ablations[name][test] = predict(np.isin(families, kept))
-    return scores, ablations
+
+@dataclass(frozen=True)
+class _Plan:
+    """A training part, the folds inside it, and for each pair the index of the reading it is measured with."""
+
+    train: npt.NDArray[np.intp]
+    inner: list[Fold]
+    use: npt.NDArray[np.intp]
+
+    def rows(self, features: Sequence[Mapping[int, Scores]]) -> Scores:
+        return np.stack([row[int(index)] for row, index in zip(features, self.use, strict=True)])
 
 
 def record_pairs(
-    lm: LanguageModel,
-    labelled: LabelledPairs,
-    tokenized: Sequence[TokenizedPair],
-    *,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[RecordedPairs, npt.NDArray[np.float32]]:
-    """One pass that records what the baselines read and what readings are learned from.
+    lm: LanguageModel, labelled: LabelledPairs, *, progress: bool | None = None
+) -> RecordedPairs:
+    """One pass that records what the baselines read, which is also what readings are learned from.
 
-    Returns
-    -------
-    recorded : RecordedPairs
-    states : ndarray of shape (pairs, 2, layers, d)
-        As `pool_states` gives them; `recorded` holds views of it.
+    Parameters
+    ----------
+    lm : LanguageModel
+        The model to look into.
+    labelled : LabelledPairs
+        Prompts and answers.
+    progress : bool, optional
+        Show a progress bar; only on an interactive standard error if not given.
     """
+    tokenized = lm.tokenize_pairs(labelled.pairs)
     pooler = StatePooler(lm, len(tokenized))
     logprobs: list[Scores] = [np.empty(0)] * len(tokenized)
     entropies: list[Scores] = [np.empty(0)] * len(tokenized)
@@ -207,8 +238,9 @@ def record_pairs(
 
         return visit
 
-    lm.visit(tokenized, visitor, progress=progress)
-    recorded = RecordedPairs(
+    with progress_bar("Reading answers", len(tokenized), show=progress) as advance:
+        lm.visit(tokenized, visitor, progress=advance)
+    return RecordedPairs(
         answers=[pair.answer for pair in tokenized],
         prompts=[
             "\n".join(t for t in (pair.context, prompt_text(pair.prompt)) if t) for pair in labelled.pairs
@@ -218,12 +250,3 @@ def record_pairs(
         last=pooler.states[:, POOLINGS.index("last")],
         mean=pooler.states[:, POOLINGS.index("mean")],
     )
-    return recorded, pooler.states
-
-
-def _fold_numbers(folds: Sequence[Fold], n: int) -> list[int | None]:
-    numbers: list[int | None] = [None] * n
-    for number, (_, test) in enumerate(folds):
-        for row in test:
-            numbers[row] = number
-    return numbers

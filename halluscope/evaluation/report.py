@@ -11,12 +11,11 @@ from typing import Any
 
 
 def write_results(folder: Path, results: Mapping[str, Any], predictions: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``results.json`` and ``predictions.jsonl`` (each whole or not at all) and print the table."""
+    """Write ``results.json`` and ``predictions.jsonl`` (each whole or not at all)."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(prediction, ensure_ascii=False) + "\n" for prediction in predictions)
     _write(folder / "predictions.jsonl", "".join(lines))
     _write(folder / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    print_results(results)
 
 
 def _write(path: Path, text: str) -> None:
@@ -25,18 +24,23 @@ def _write(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         Path(name).chmod(0o644)
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
 def print_results(results: Mapping[str, Any]) -> None:
-    """Print AUROC with interval for the detector, its ablations and the baselines."""
+    """Print AUROC with interval for the detector, its ablations and the baselines.
+
+    With a warning where a detector was trained on questions that it is measured on.
+    """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=f"{results['n']} pairs in {results['n_groups']} groups, {results['model']}")
+    title = f"{results['n']} pairs in {results['n_groups']} groups, {results['model']}"
+    table = Table(title=Text(title))  # a Text, since brackets in a name would be taken for markup
     for column in ("", "AUROC", "95% interval", "gain over it"):
         table.add_column(column, justify="left" if not column else "right")
     rows = {"halluscope": results["metrics"], **results["ablations"], **results["baselines"]}
@@ -49,3 +53,9 @@ def print_results(results: Mapping[str, Any]) -> None:
             f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
         )
     Console().print(table)
+    if results.get("overlap"):
+        Console(stderr=True).print(
+            f"warning: the detector was trained on the questions of {results['overlap']} of these "
+            f"{results['n']} pairs: the numbers flatter it",
+            soft_wrap=True,
+        )

@@ -36,7 +36,7 @@ def find_anatomy(model: Any) -> Anatomy:
     """Find the blocks, the final norm and the unembedding of a transformers causal language model.
 
     Found by structure, not by a list of architectures: the blocks are the module list with as many entries as
-    the configuration counts layers, the final norm is the last norm beside them.
+    the configuration counts layers, the final norm is the norm beside them.
 
     Raises
     ------
@@ -48,55 +48,94 @@ def find_anatomy(model: Any) -> Anatomy:
     if config is None or not hasattr(model, "get_output_embeddings"):
         raise ModelError(f"{kind} is not a transformers language model: pass what AutoModelForCausalLM loads")
     if getattr(config, "is_encoder_decoder", False):
-        raise ModelError(f"{kind} has an encoder and a decoder; halluscope reads decoder-only language models")
+        raise ModelError(
+            f"{kind} has an encoder and a decoder; halluscope reads decoder-only language models"
+        )
     unembedding = model.get_output_embeddings()
     if unembedding is None:
         raise ModelError(f"{kind} has no unembedding: load it as a causal language model")
     text_config = config.get_text_config(decoder=True)
     decoder, blocks = _find_blocks(model, text_config.num_hidden_layers)
-    return Anatomy(decoder, list(blocks), _Unembedding(decoder, unembedding, text_config))
+    return Anatomy(decoder, list(blocks), _Unembedding(decoder, blocks, unembedding, text_config))
 
 
 def _find_blocks(model: Any, n_layers: int) -> tuple[nn.Module, nn.ModuleList]:
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
     for module in decoder.modules():
-        for child in module.children():
-            if isinstance(child, nn.ModuleList) and len(child) == n_layers:
-                return module, child
+        lists = [c for c in module.children() if isinstance(c, nn.ModuleList) and len(c) == n_layers]
+        # the blocks of an encoder that is read as a decoder (BERT) stand apart from its embeddings
+        if lists and hasattr(module, "get_input_embeddings"):
+            return module, max(lists, key=_size)
     raise ModelError(
         f"no list of {n_layers} decoder blocks found in {type(model).__name__}: "
         "its layout is not one that halluscope can record"
     )
 
 
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def running_device(module: nn.Module, default: torch.device | str = "cpu") -> torch.device:
+    """Where a module computes: where its weights are, unless accelerate keeps those elsewhere until used."""
+    hook = getattr(module, "_hf_hook", None)
+    for part in getattr(hook, "hooks", (hook,)):
+        device = getattr(part, "execution_device", None)
+        if device is not None:
+            return torch.device(device)
+    parameter = next(module.parameters(), None)
+    return torch.device(default) if parameter is None else parameter.device
+
+
 class _Unembedding:
     """Final norm and unembedding, with the model's own treatment of its logits."""
 
-    def __init__(self, decoder: nn.Module, unembedding: nn.Module, config: Any) -> None:
-        norms = [
-            child
-            for name, child in decoder.named_children()
-            if "norm" in type(child).__name__.lower() and "embed" not in name
-        ]
-        self.norm = norms[-1] if norms else nn.Identity()
+    def __init__(
+        self, decoder: nn.Module, blocks: nn.ModuleList, unembedding: nn.Module, config: Any
+    ) -> None:
+        self.norm = _final_norm(decoder, blocks)
         # OPT-350m narrows its states before the unembedding
         self.project = getattr(decoder, "project_out", None) or nn.Identity()
         self.unembedding = unembedding
-        self.soft_cap: float | None = getattr(config, "final_logit_softcapping", None)  # Gemma 2
-        # Cohere multiplies its logits, Granite divides them
-        self.scale: float = (getattr(config, "logit_scale", None) or 1.0) / (
-            getattr(config, "logits_scaling", None) or 1.0
+        self.soft_cap = _first_setting(config, _SOFT_CAPS)
+        self.scale = (_first_setting(config, _MULTIPLIERS) or 1.0) / (
+            _first_setting(config, _DIVISORS) or 1.0
         )
 
     def __call__(self, state: Tensor) -> Tensor:
-        weight = next(self.unembedding.parameters())
-        normed = self.norm(state.to(_device_of(self.norm, state.device), weight.dtype))
-        logits = self.unembedding(self.project(normed).to(weight.device)).float() * self.scale
+        normed = self.norm(_suited(state, self.norm))
+        projected = self.project(_suited(normed, self.project))
+        logits = self.unembedding(_suited(projected, self.unembedding)).float() * self.scale
         if self.soft_cap:
             logits = torch.tanh(logits / self.soft_cap) * self.soft_cap
         return logits
 
 
-def _device_of(module: nn.Module, default: torch.device) -> torch.device:
-    parameter = next(module.parameters(), None)
-    return default if parameter is None else parameter.device
+# what a model's own forward does to its logits, by the configuration's word for it
+_SOFT_CAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")  # Gemma, Griffin, xLSTM
+_MULTIPLIERS = ("logit_scale", "lm_head_multiplier")  # Cohere, Falcon-H1
+_DIVISORS = ("logits_scaling", "logits_mup_width_multiplier")  # Granite, Inkling
+
+
+def _first_setting(config: Any, names: Sequence[str]) -> float | None:
+    values = (getattr(config, name, None) for name in names)
+    return next((float(value) for value in values if value), None)
+
+
+def _final_norm(decoder: nn.Module, blocks: nn.ModuleList) -> nn.Module:
+    """The first norm behind the blocks; where none stands there (OPT), the last before them."""
+    children = dict(decoder.named_children())
+    norms = {name: child for name, child in children.items() if "norm" in type(child).__name__.lower()}
+    order = list(children)
+    first_block = order.index(next(name for name, child in children.items() if child is blocks))
+    behind = [child for name, child in norms.items() if order.index(name) > first_block]
+    # a norm of the embeddings (BLOOM) is none of the final states
+    before = [child for name, child in norms.items() if "embed" not in name]
+    return next(iter(behind[:1] + before[-1:]), nn.Identity())
+
+
+def _suited(state: Tensor, module: nn.Module) -> Tensor:
+    """The state on the device and in the dtype that a module computes in."""
+    weight = next(module.parameters(), None)
+    dtype = weight.dtype if weight is not None and weight.is_floating_point() else state.dtype
+    return state.to(running_device(module, state.device), dtype)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 def token_budget_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Group indices so that each padded batch holds at most `budget` tokens.
 
-    Sorted by length, so that little is padded; a single sequence longer than the budget is a batch of its own.
+    Sorted by length, so that little is padded; a sequence longer than the budget is a batch of its own.
 
     Parameters
     ----------

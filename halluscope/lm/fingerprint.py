@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-_SAMPLES = 256  # values looked at in every weight
+_SAMPLES = 4096  # values looked at in every weight
 _VOCABULARY_SAMPLES = 1024
 _PROBE = "The quick brown fox, 42 jumps; déjà vu -> 東京 naïve\n\tΩ 🙂 don't"
 
@@ -16,9 +17,9 @@ _PROBE = "The quick brown fox, 42 jumps; déjà vu -> 東京 naïve\n\tΩ 🙂 d
 def fingerprint(model: Any, tokenizer: Any) -> str:
     """Digest of a language model: architecture, shapes, tokenizer and samples of every weight.
 
-    The weights enter by the signs of evenly spaced samples: rounding to another dtype keeps signs, so the same
-    weights in another dtype give the same digest, and any training moves some of the many signs. Not seen: a
-    change that keeps every sampled sign (scaling a weight).
+    The weights enter by the signs of evenly spaced samples: rounding to another dtype keeps signs, so the
+    same weights in another dtype give the same digest, and any training moves some of the many signs. Not
+    seen: a change that keeps every sampled sign (scaling a weight).
 
     Returns
     -------
@@ -28,7 +29,7 @@ def fingerprint(model: Any, tokenizer: Any) -> str:
     digest = hashlib.sha256()
     digest.update(json.dumps(_architecture(model)).encode())
     digest.update(json.dumps(_tokenizer_traits(tokenizer), sort_keys=True, ensure_ascii=True).encode())
-    for name, parameter in sorted(model.named_parameters()):
+    for name, parameter in _weights(model):
         digest.update(f"{name}{tuple(parameter.shape)}".encode())
         digest.update(_signs(parameter))
     return digest.hexdigest()
@@ -38,11 +39,18 @@ def _architecture(model: Any) -> list[Any]:
     return [type(model).__name__, getattr(model.config, "model_type", "")]
 
 
+def _weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    from accelerate.utils import align_module_device
+
+    for prefix, module in model.named_modules():
+        with align_module_device(module):  # weights that wait in memory or on disk come in for a look
+            for name, parameter in module.named_parameters(recurse=False):
+                yield f"{prefix}.{name}", parameter
+
+
 def _signs(parameter: torch.Tensor) -> bytes:
     values = parameter.detach().reshape(-1)
-    if values.numel() == 0 or values.device.type == "meta":
-        return b""
-    step = max(1, values.numel() // _SAMPLES)
+    step = (values.numel() // _SAMPLES) | 1  # odd, so that the samples do not all fall into one column
     return bytes(torch.signbit(values[::step][:_SAMPLES].float()).cpu().numpy().tobytes())
 
 

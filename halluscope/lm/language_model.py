@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from halluscope.errors import ModelError
-from halluscope.lm.anatomy import Anatomy, find_anatomy
+from halluscope.errors import InputError, ModelError
+from halluscope.lm.anatomy import Anatomy, find_anatomy, running_device
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.fingerprint import fingerprint
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 _CPU_TOKEN_BUDGET = 1024
 _DEVICE_TOKEN_BUDGET = 16384
 _NO_LIMIT = 10**9  # tokenizers without a limit claim 1e30 tokens
+#: What transformers' loader of tokenizers must know as well as its loader of models.
+_SHARED_ARGUMENTS = (
+    "revision",
+    "trust_remote_code",
+    "token",
+    "cache_dir",
+    "local_files_only",
+    "force_download",
+    "subfolder",
+    "gguf_file",
+)
 
 
 class LanguageModel:
@@ -51,13 +62,15 @@ class LanguageModel:
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self.name = name or str(getattr(getattr(model, "config", None), "_name_or_path", "") or type(model).__name__)
+        self.name = name or str(
+            getattr(getattr(model, "config", None), "_name_or_path", "") or type(model).__name__
+        )
         self.anatomy: Anatomy = find_anatomy(model)
         self.token_budget = token_budget or (
             _CPU_TOKEN_BUDGET if self.device.type == "cpu" else _DEVICE_TOKEN_BUDGET
         )
-        self._tokenize = PairTokenizer(tokenizer, self.context_window)
-        self._lock = threading.RLock()
+        self._tokenize = PairTokenizer(tokenizer, self.context_window, self._vocabulary_size)
+        self._make_locks()
 
     @classmethod
     def from_pretrained(cls, name: str | Path = DEFAULT_MODEL, **kwargs: Any) -> LanguageModel:
@@ -80,11 +93,7 @@ class LanguageModel:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         source = str(_locate(name))
-        shared = {
-            key: kwargs[key]
-            for key in ("revision", "trust_remote_code", "token", "cache_dir", "local_files_only", "subfolder")
-            if key in kwargs
-        }
+        shared = {key: kwargs[key] for key in _SHARED_ARGUMENTS if key in kwargs}
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, **shared)
             model = AutoModelForCausalLM.from_pretrained(source, **kwargs)
@@ -99,7 +108,7 @@ class LanguageModel:
     @property
     def device(self) -> Any:
         """Where the embeddings are."""
-        return self.model.get_input_embeddings().weight.device
+        return running_device(self.model.get_input_embeddings())
 
     @property
     def n_layers(self) -> int:
@@ -118,6 +127,10 @@ class LanguageModel:
         window = window or getattr(self.tokenizer, "model_max_length", None)
         return int(window) if window and window < _NO_LIMIT else None
 
+    @property
+    def _vocabulary_size(self) -> int:
+        return int(self.model.get_input_embeddings().weight.shape[0])
+
     @cached_property
     def fingerprint(self) -> str:
         """Digest by which a detector knows this model; the same in every dtype."""
@@ -125,20 +138,19 @@ class LanguageModel:
 
     def tokenize(self, prompt: Prompt, answer: Answer, context: str | None = None) -> TokenizedPair:
         """Tokens of one pair, as `halluscope.lm.tokens.PairTokenizer` makes them."""
-        return self._tokenize(prompt, answer, context)
+        with self._tokenizing:
+            return self._tokenize(prompt, answer, context)
 
     def tokenize_pairs(self, pairs: Sequence[Pair]) -> list[TokenizedPair]:
         """Tokens of many pairs; an error names the pair."""
-        tokenized = []
-        for pair in pairs:
-            try:
-                tokenized.append(self._tokenize(pair.prompt, pair.answer, pair.context))
-            except ModelError:
-                raise
-            except ValueError as error:
-                error.args = (f"{pair.where}: {error}",)
-                raise
-        return tokenized
+        return [self._tokenize_named(pair) for pair in pairs]
+
+    def _tokenize_named(self, pair: Pair) -> TokenizedPair:
+        try:
+            return self.tokenize(pair.prompt, pair.answer, pair.context)
+        except InputError as error:
+            error.args = (f"{pair.where}: {error}",)
+            raise
 
     def visit(
         self,
@@ -158,11 +170,10 @@ class LanguageModel:
         progress : callable, optional
             Called with the number of pairs done after each batch.
         """
-        pad_id = self.tokenizer.pad_token_id or 0
         for indices in token_budget_batches([len(pair.ids) for pair in pairs], self.token_budget):
-            batch = collate([pairs[i] for i in indices], pad_id=pad_id)
+            batch = collate([pairs[i] for i in indices])
             # hooks sit on the one model: two threads recording at once would see each other's states
-            with self._lock, _EvaluationMode(self.model):
+            with self._recording, _EvaluationMode(self.model):
                 visit_layers(self.anatomy, batch, visitor(indices))
             if progress is not None:
                 progress(len(indices))
@@ -197,32 +208,36 @@ class LanguageModel:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        del state["_lock"]  # locks do not travel between processes
-        return state
+        # locks do not travel between processes
+        return {
+            key: value for key, value in self.__dict__.items() if key not in ("_recording", "_tokenizing")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lock = threading.RLock()
+        self._make_locks()
+
+    def _make_locks(self) -> None:
+        self._recording = threading.RLock()
+        self._tokenizing = threading.RLock()  # fast tokenizers refuse to be set and used at the same time
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"
 
 
 class _EvaluationMode:
-    """Switch dropout off for the time of a recording."""
+    """Switch dropout off for the time of a recording, and on again only where it was on."""
 
     def __init__(self, model: Any) -> None:
-        self._model = model
+        self._training = [module for module in model.modules() if module.training]
 
     def __enter__(self) -> None:
-        self._was_training = self._model.training
-        if self._was_training:
-            self._model.eval()
+        for module in self._training:
+            module.training = False
 
     def __exit__(self, *exc: object) -> None:
-        if self._was_training:
-            self._model.train()
+        for module in self._training:
+            module.training = True
 
 
 def _locate(name: str | Path) -> str | Path:

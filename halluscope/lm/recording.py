@@ -6,6 +6,7 @@ it, so that the hidden states of all layers are never held at once.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from halluscope.errors import ActivationError
-from halluscope.lm.anatomy import Anatomy
+from halluscope.errors import ActivationError, ModelError
+from halluscope.lm.anatomy import Anatomy, running_device
 from halluscope.lm.tokens import TokenizedPair
 
-_LOGIT_ROWS = 256  # rows of logits held at once: 256 x 256k vocabulary entries in float32 are 256 MB
+_LOGIT_ROWS = 64  # rows of logits held at once: few enough to stay near the processor, 64 MB for 256k entries
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,17 @@ class TokenBatch:
     lengths: tuple[int, ...]
 
 
-def collate(pairs: Sequence[TokenizedPair], *, pad_id: int = 0, padding_side: str = "right") -> TokenBatch:
-    """Pad tokenised pairs to one length, on the right (default) or on the left."""
+def collate(pairs: Sequence[TokenizedPair], *, padding_side: str = "right") -> TokenBatch:
+    """Pad tokenised pairs to one length, on the right (default) or on the left.
+
+    Padding is masked, so any id will do; 0 is one that every model has, which a padding token that was added
+    to the tokenizer alone is not.
+    """
     width = max(len(pair.ids) for pair in pairs)
-    ids = torch.full((len(pairs), width), pad_id, dtype=torch.long)
+    ids = torch.zeros((len(pairs), width), dtype=torch.long)
     mask = torch.zeros((len(pairs), width), dtype=torch.long)
-    rows, positions = [], []
+    rows: list[int] = []
+    positions: list[int] = []
     for row, pair in enumerate(pairs):
         start = width - len(pair.ids) if padding_side == "left" else 0
         ids[row, start : start + len(pair.ids)] = torch.tensor(pair.ids)
@@ -103,9 +109,10 @@ class LayerState:
         log_probability, entropy = [], []
         for states, ids in zip(self.before.split(_LOGIT_ROWS), self.emitted.split(_LOGIT_ROWS), strict=True):
             logits = self.unembed(states)
-            log_p = torch.log_softmax(logits, dim=-1)
-            log_probability.append(log_p.gather(1, ids.to(log_p.device)[:, None])[:, 0])
-            entropy.append(-(log_p.exp() * log_p).nansum(dim=-1))
+            log_total = logits.logsumexp(dim=-1)
+            log_probability.append(logits.gather(1, ids.to(logits.device)[:, None])[:, 0] - log_total)
+            # -sum p ln p = ln Z - sum p logit: one pass over the vocabulary less than through ln p
+            entropy.append(log_total - torch.linalg.vecdot(logits.softmax(dim=-1), logits))
         return torch.cat(log_probability), torch.cat(entropy)
 
 
@@ -122,7 +129,7 @@ def residual_hooks(anatomy: Anatomy, on_layer: Callable[[int, Tensor], None]) ->
 
     def block_output(row: int) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-            on_layer(row, output[0] if isinstance(output, tuple) else output)
+            on_layer(row, output[0] if isinstance(output, (tuple, list)) else output)
 
         return hook
 
@@ -153,13 +160,20 @@ def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerStat
     ------
     ActivationError
         If a state is NaN or infinite; the message names the first such layer.
+    ModelError
+        If the blocks do not hand one residual stream from one to the next.
     """
     selection = _AnswerSelection(batch)
     finite: list[Tensor] = []
     previous: list[Tensor] = []
     n_layers = len(anatomy.blocks) + 1
+    recorder = threading.get_ident()
 
     def on_layer(row: int, hidden: Tensor) -> None:
+        if threading.get_ident() != recorder:
+            return  # the model is at work in another thread too: not our pair
+        if row != len(finite) or hidden.shape[:-1] != batch.ids.shape:
+            raise _unreadable(anatomy)
         state, before, emitted = selection.of(hidden)
         finite.append(torch.isfinite(state).all() & torch.isfinite(before).all())
         below = previous.pop().to(state.device) if previous else None
@@ -168,17 +182,27 @@ def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerStat
 
     with torch.inference_mode(), residual_hooks(anatomy, on_layer):
         _forward(anatomy.decoder, batch)
+    if len(finite) < n_layers:
+        raise _unreadable(anatomy)
     # one transfer for all layers: a look at each flag would stop the device at every block
     flags = torch.stack([flag.to(finite[0].device) for flag in finite]).tolist()
     if not all(flags):
         raise ActivationError(
-            f"the activations of layer {flags.index(False)} are NaN or infinite (layer 0 is the embedding): the "
-            "weights are damaged or the dtype is too narrow for this model; try dtype=torch.float32 or bfloat16"
+            f"the activations of layer {flags.index(False)} are NaN or infinite (layer 0 is the embedding): "
+            "the weights are damaged or the dtype is too narrow for this model; try dtype=torch.bfloat16 or "
+            "float32"
         )
 
 
+def _unreadable(anatomy: Anatomy) -> ModelError:
+    return ModelError(
+        f"{type(anatomy.decoder).__name__} does not pass one residual stream through its blocks in order: "
+        "its layout is not one that halluscope can record"
+    )
+
+
 def _forward(decoder: nn.Module, batch: TokenBatch) -> None:
-    device = decoder.get_input_embeddings().weight.device  # type: ignore[operator]
+    device = running_device(decoder.get_input_embeddings())  # type: ignore[operator]
     mask = batch.mask.to(device)
     arguments: dict[str, Any] = {"attention_mask": mask, "use_cache": False}
     if not bool(batch.mask[:, 0].all()):
@@ -191,14 +215,13 @@ class _AnswerSelection:
     """Picks the answer's tokens, and the token before each, out of a padded batch on any device."""
 
     def __init__(self, batch: TokenBatch) -> None:
-        self._batch = batch
-        self._on: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
+        emitted = batch.ids[batch.rows, batch.positions]
+        self._places = (batch.rows, batch.positions, emitted)
+        self._on: dict[torch.device, list[Tensor]] = {}
 
     def of(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """State at, state before, and ids of the answer's tokens."""
         if hidden.device not in self._on:
-            rows, positions = self._batch.rows, self._batch.positions
-            emitted = self._batch.ids[rows, positions]
-            self._on[hidden.device] = tuple(t.to(hidden.device) for t in (rows, positions, emitted))  # type: ignore[assignment]
+            self._on[hidden.device] = [place.to(hidden.device) for place in self._places]
         rows, positions, emitted = self._on[hidden.device]
         return hidden[rows, positions].float(), hidden[rows, positions - 1].float(), emitted

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from halluscope.errors import ContextWindowError, InputError
-from halluscope.records import Answer, Prompt, check_answer, check_prompt, is_token_ids
+from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
 
 PLAIN_FORM = "Question: {prompt}\nAnswer:"
 """How a prompt is put to a model without a chat template; the answer follows after a space."""
@@ -42,6 +44,28 @@ class TokenizedPair:
     answer: str
 
 
+@dataclass(frozen=True)
+class _Opening:
+    """What stands before an answer: ids that are settled, and text to be tokenised together with the answer.
+
+    Parameters
+    ----------
+    ids : list of int
+        Up to the last control token.
+    anchor : str
+        That control token, if it is one: some tokenizers treat text behind it unlike text at a beginning.
+    tail : str
+        The text after it.
+    joiner : str
+        What the answer brings along to follow on the tail: a space, or nothing.
+    """
+
+    ids: list[int]
+    anchor: str = ""
+    tail: str = ""
+    joiner: str = ""
+
+
 class PairTokenizer:
     """Turns pairs into tokens, as the model's own chat template and tokenizer would have it.
 
@@ -54,11 +78,16 @@ class PairTokenizer:
         Its chat template is used where it has one, else `PLAIN_FORM`.
     context_window : int, optional
         Longest sequence that the model reads; None if it has no limit.
+    vocabulary_size : int, optional
+        Token ids that the model has embeddings for; not checked if None.
     """
 
-    def __init__(self, tokenizer: Any, context_window: int | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, context_window: int | None = None, vocabulary_size: int | None = None
+    ) -> None:
         self.tokenizer = tokenizer
         self.context_window = context_window
+        self.vocabulary_size = vocabulary_size
 
     def __call__(self, prompt: Prompt, answer: Answer, context: str | None = None) -> TokenizedPair:
         """Tokenise one pair.
@@ -75,27 +104,27 @@ class PairTokenizer:
         Raises
         ------
         InputError
-            For a blank answer or a prompt of another kind.
+            For a blank answer, a prompt of another kind, or token ids that the model does not have.
         ContextWindowError
             If the pair is longer than the context window.
         """
         check_prompt(prompt)
         check_answer(answer)
-        head, tail, joiner = self._prompt_ids(prompt, context)
+        check_context(context)
+        opening = self._opening(prompt, context)
         if isinstance(answer, str):
-            prompt_ids, answer_ids, offsets = self._join(head, tail, joiner, answer)
+            prompt_ids, answer_ids, offsets = self._join(opening, answer)
             text = answer
         else:
-            prompt_ids = head + self._encode_rendered(tail)
+            prompt_ids = opening.ids + self._encode_text(opening.tail, opening.anchor)[0]
             answer_ids = _as_ids(answer)
-            text, offsets = decode_with_offsets(self.tokenizer, answer_ids)
         if not answer_ids:
             raise InputError("field 'answer' has no tokens in this model's vocabulary")
         if not prompt_ids:
             prompt_ids = [self._first_id()]
-        length = len(prompt_ids) + len(answer_ids)
-        if self.context_window is not None and length > self.context_window:
-            raise ContextWindowError(length, self.context_window)
+        self._check_ids((*prompt_ids, *answer_ids))
+        if not isinstance(answer, str):
+            text, offsets = decode_with_offsets(self.tokenizer, answer_ids)
         return TokenizedPair(
             ids=(*prompt_ids, *answer_ids),
             start=len(prompt_ids),
@@ -104,136 +133,208 @@ class PairTokenizer:
             answer=text,
         )
 
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        if self.context_window is not None and len(ids) > self.context_window:
+            raise ContextWindowError(len(ids), self.context_window)
+        for index in (min(ids), max(ids)):
+            if index < 0 or (self.vocabulary_size is not None and index >= self.vocabulary_size):
+                raise InputError(
+                    f"token id {index} is not in the model's vocabulary of {self.vocabulary_size} tokens: "
+                    "the ids or the tokenizer are another model's"
+                )
+
     @cached_property
     def control_ids(self) -> dict[str, int]:
         """The tokens that steer the model rather than spell text: special ones and those of the template."""
-        template = str(self.tokenizer.chat_template or "")
-        added = self.tokenizer.added_tokens_decoder
+        template = str(self.tokenizer.chat_template or "") + self._sample_conversation()
         return {
             str(token.content): index
-            for index, token in added.items()
-            if token.special or (token.content.strip() and token.content in template)
+            for index, token in self.tokenizer.added_tokens_decoder.items()
+            if token.special or (_is_markup(str(token.content)) and token.content in template)
         }
 
-    @cached_property
-    def _control_pattern(self) -> re.Pattern[str] | None:
-        texts = sorted(self.control_ids, key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, texts))) if texts else None
+    def _sample_conversation(self) -> str:
+        """What the template writes around messages: it may spell tokens in pieces ('<|' + role + '|>')."""
+        messages = [{"role": role, "content": ""} for role in ("system", "user", "assistant", "user")]
+        samples = (messages, messages[1:])  # not every template takes a system message
+        return next((rendered for rendered in map(self._try_render, samples) if rendered), "")
 
-    def _prompt_ids(self, prompt: Prompt, context: str | None) -> tuple[list[int], str, str]:
-        """Ids of the prompt up to its last control token, the text after it, and what the answer follows on."""
+    def _try_render(self, messages: list[dict[str, Any]]) -> str:
+        try:
+            return self._render(messages)
+        except InputError:
+            return ""
+
+    @cached_property
+    def _control_pattern(self) -> re.Pattern[str]:
+        texts = sorted(filter(None, self.control_ids), key=len, reverse=True)
+        return re.compile(f"({'|'.join(map(re.escape, texts))})" if texts else "((?!))")
+
+    def _opening(self, prompt: Prompt, context: str | None) -> _Opening:
         if is_token_ids(prompt):
             if context:
                 raise InputError("field 'context' cannot be placed in a prompt given as token ids")
-            return _as_ids(prompt), "", ""
+            ids = _as_ids(prompt)
+            names = {index: text for text, index in self.control_ids.items()}
+            return _Opening(ids, anchor=names.get(ids[-1], ""))
         if self.tokenizer.chat_template:
-            return self._rendered_prompt(_as_messages(prompt, context))
-        return self._plain_prompt(prompt, context)
+            return self._chat_opening(_as_messages(prompt, context))
+        return self._plain_opening(prompt, context)
 
-    def _rendered_prompt(self, messages: list[dict[str, Any]]) -> tuple[list[int], str, str]:
-        messages, hidden, mark = self._hide_control_texts(messages)
+    def _chat_opening(self, messages: list[dict[str, Any]]) -> _Opening:
+        hiding = _Hiding(self._control_pattern, messages)
+        rendered = self._render(hiding.messages)
+        # the template's own control tokens take turns with the text around them
+        *head, tail = self._control_pattern.split(rendered)
+        anchor = head[-1] if head else ""
+        if not hiding.hidden:
+            return _Opening(self._encode_rendered("".join(head)), anchor, tail)
+        ids: list[int] = []
+        before = ""
+        for text, control in zip(head[::2], head[1::2], strict=True):
+            ids += self._encode_text(hiding.reveal(text), before)[0]
+            ids.append(self.control_ids[control])
+            before = control
+        return _Opening(ids, anchor, hiding.reveal(tail))
+
+    def _render(self, messages: list[dict[str, Any]]) -> str:
+        if not self.tokenizer.chat_template:
+            return ""
         try:
-            rendered = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            return str(
+                self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            )
         except Exception as error:  # the template is the model's own code: it may raise anything
             raise InputError(f"the model's chat template refuses these messages: {error}") from error
-        ids: list[int] = []
-        # the pieces alternate: what the template rendered, then the number of a control text that was hidden
-        pieces = re.split(f"{mark}(\\d+){mark}", rendered) if mark else [rendered]
-        for number, piece in enumerate(pieces[:-1]):
-            ids += self._encode_text(hidden[int(piece)])[0] if number % 2 else self._encode_rendered(piece)
-        last = pieces[-1]
-        end = max((m.end() for m in self._control_pattern.finditer(last)), default=0) if self._control_pattern else 0
-        return ids + self._encode_rendered(last[:end]), last[end:], ""
 
-    def _hide_control_texts(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str], str]:
-        """Put marks in place of the control tokens that users wrote, so that the template cannot revive them."""
-        pattern = self._control_pattern
-        texts = [m["content"] for m in messages]
-        if pattern is None or not any(pattern.search(text) for text in texts):
-            return messages, [], ""
-        mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if not any(c in text for text in texts))
-        hidden: list[str] = []
-
-        def hide(match: re.Match[str]) -> str:
-            hidden.append(match.group())
-            return f"{mark}{len(hidden) - 1}{mark}"
-
-        return [{**m, "content": pattern.sub(hide, m["content"])} for m in messages], hidden, mark
-
-    def _plain_prompt(self, prompt: Prompt, context: str | None) -> tuple[list[int], str, str]:
+    def _plain_opening(self, prompt: Prompt, context: str | None) -> _Opening:
         if not isinstance(prompt, str):
             prompt = "\n".join(message["content"] for message in _as_messages(prompt, None))
-        bos = self._leading_ids()
         parts = [context] if context else []
         if prompt.strip():
             parts.append(PLAIN_FORM.format(prompt=prompt))
-        return bos, "\n\n".join(parts), " " if parts else ""
+        return _Opening(self._leading_ids(), tail="\n\n".join(parts), joiner=" " if parts else "")
 
     def _leading_ids(self) -> list[int]:
         """What the tokenizer itself puts before a text (BOS, mostly)."""
         with_special = self.tokenizer("a")["input_ids"]
         without = self.tokenizer("a", add_special_tokens=False)["input_ids"]
-        return list(with_special[: with_special.index(without[0])]) if without[0] in with_special else []
+        ends = [i for i in range(len(with_special)) if with_special[i : i + len(without)] == without]
+        return list(with_special[: ends[0]]) if without and ends else []
 
     def _first_id(self) -> int:
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
             if (index := getattr(self.tokenizer, name, None)) is not None:
                 return int(index)
-        raise InputError("field 'prompt' is empty and the tokenizer has no token to begin with: give a prompt")
+        raise InputError(
+            "field 'prompt' is empty and the tokenizer has no token to begin with: give a prompt"
+        )
 
-    def _join(
-        self, head: list[int], tail: str, joiner: str, answer: str
-    ) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    def _join(self, opening: _Opening, answer: str) -> tuple[list[int], list[int], list[tuple[int, int]]]:
         """Prompt ids, answer ids, answer offsets: the answer as it continues the prompt's last words.
 
         Tail and answer are tokenised together, so that the answer's first token is the one that follows text
         (with its space), not the one that begins a text. Where that would merge the two across the border,
         which a model that emits its answer after the prompt cannot do, the answer is tokenised alone.
         """
-        tail_ids = self._encode_text(tail)[0] if tail else []
-        prefix = tail + joiner
-        ids, offsets = self._encode_text(prefix + answer)
-        cut, shift = len(tail_ids), len(prefix)
+        tail, joiner = opening.tail, opening.joiner
+        tail_ids = self._encode_text(tail, opening.anchor)[0]
+        ids, offsets = self._encode_text(tail + joiner + answer, opening.anchor)
+        cut, shift = len(tail_ids), len(tail + joiner)
         if ids[:cut] != tail_ids or any(end > len(tail) for _, end in offsets[:cut]):
             ids, offsets = self._encode_text(joiner + answer)
             cut, shift = 0, len(joiner)
         own = [(max(a - shift, 0), max(b - shift, 0)) for a, b in offsets[cut:]]
-        return head + tail_ids, ids[cut:], own
+        return opening.ids + tail_ids, ids[cut:], own
 
     def _encode_rendered(self, text: str) -> list[int]:
         """Text of the template: control tokens are control tokens, and no second BOS is put before them."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
 
-    def _encode_text(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """A user's text: control tokens written in it are characters."""
-        pieces = [text]
-        if self._control_pattern and self._control_pattern.search(text):
-            ids, offsets = self._encode_plain(text)
-            if not set(ids) & set(self.control_ids.values()) - {self.tokenizer.unk_token_id}:
-                return ids, offsets
-            # not every tokenizer can be told to split special tokens: none finds one that is cut in two
-            pieces = _cut_inside(self._control_pattern, text)
+    def _encode_text(self, text: str, anchor: str = "") -> tuple[list[int], list[tuple[int, int]]]:
+        """A user's text, as it is tokenised behind a control token: those written in it are characters."""
+        if not self._control_pattern.search(text):
+            return self._encode_behind(anchor, text)
+        ids, offsets = self._encode_plain(text)
+        if not set(ids) & set(self.control_ids.values()) - {self.tokenizer.unk_token_id}:
+            return ids, offsets
+        # not every tokenizer can be told to split special tokens: none finds one that is cut in two
         all_ids: list[int] = []
         all_offsets: list[tuple[int, int]] = []
         start = 0
-        for piece in pieces:
+        for piece in _cut_inside(self._control_pattern, text):
             ids, offsets = self._encode_plain(piece)
             all_ids += ids
             all_offsets += [(a + start, b + start) for a, b in offsets]
             start += len(piece)
         return all_ids, all_offsets
 
-    def _encode_plain(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    def _encode_behind(self, anchor: str, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        if anchor and text:
+            ids, offsets = self._encode_plain(anchor + text, split_special_tokens=False)
+            if ids[:1] == [self.control_ids[anchor]]:
+                shift = len(anchor)
+                return ids[1:], [(max(a - shift, 0), max(b - shift, 0)) for a, b in offsets[1:]]
+        return self._encode_plain(text)
+
+    def _encode_plain(
+        self, text: str, *, split_special_tokens: bool = True
+    ) -> tuple[list[int], list[tuple[int, int]]]:
         if not text:
             return [], []
         fast = bool(getattr(self.tokenizer, "is_fast", False))
         encoded = self.tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=fast
+            text,
+            add_special_tokens=False,
+            split_special_tokens=split_special_tokens,
+            return_offsets_mapping=fast,
         )
         ids = list(encoded["input_ids"])
         if fast:
             return ids, [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
         return ids, _align(self.tokenizer, ids, text)
+
+
+class _Hiding:
+    """Chat messages with marks in place of the control tokens that users wrote: no template revives them.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        Matches a control token.
+    messages : list of dict
+        As the user gave them; control tokens are hidden in every text of theirs, the role included.
+    """
+
+    def __init__(self, pattern: re.Pattern[str], messages: list[dict[str, Any]]) -> None:
+        self.hidden: list[str] = []
+        self._pattern = pattern
+        written = json.dumps(messages, ensure_ascii=False, default=str)
+        # a character for private use that nobody uses here
+        self._mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in written)
+        self.messages: list[dict[str, Any]] = self._hide(messages)
+
+    def _hide(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._pattern.sub(self._hide_match, value)
+        if isinstance(value, Mapping):
+            return {key: self._hide(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._hide(item) for item in value]
+        return value
+
+    def _hide_match(self, match: re.Match[str]) -> str:
+        self.hidden.append(match.group())
+        return f"{self._mark}{len(self.hidden) - 1}{self._mark}"
+
+    def reveal(self, text: str) -> str:
+        """The text with the hidden control tokens written out again."""
+        return re.sub(f"{self._mark}(\\d+){self._mark}", lambda m: self.hidden[int(m.group(1))], text)
+
+
+def _is_markup(text: str) -> bool:
+    """Whether an added token looks like a sign to the model (``<think>``) and not like a word or a space."""
+    return bool(text.strip()) and not text.strip().isalnum()
 
 
 def _as_ids(ids: Any) -> list[int]:
@@ -247,8 +348,10 @@ def _as_messages(prompt: Any, context: str | None) -> list[dict[str, Any]]:
     else:
         messages = [{**m, "content": _text_of(m["content"])} for m in prompt]
     if context:
-        last = messages[-1]
-        messages[-1] = {**last, "content": "\n\n".join(t for t in (context, last["content"]) if t)}
+        asked = [number for number, message in enumerate(messages) if message["role"] == "user"]
+        last = asked[-1] if asked else -1
+        text = "\n\n".join(part for part in (context, messages[last]["content"]) if part)
+        messages[last] = {**messages[last], "content": text}
     return messages
 
 
@@ -259,7 +362,7 @@ def _text_of(content: str | Sequence[Mapping[str, str]]) -> str:
 def _cut_inside(pattern: re.Pattern[str], text: str) -> list[str]:
     """Split `text` in the middle of every match, so that no piece holds a whole one."""
     cuts = [0, *(m.start() + max(1, len(m.group()) // 2) for m in pattern.finditer(text)), len(text)]
-    return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+    return [text[a:b] for a, b in pairwise(cuts) if a < b]
 
 
 def decode_with_offsets(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
@@ -278,14 +381,20 @@ def decode_with_offsets(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[t
     offsets: list[tuple[int, int]] = []
     done = shown = 0  # ids[:done] are written; ids[shown:done] are kept as left context
     for end in range(1, len(ids) + 1):
-        known = tokenizer.decode(list(ids[shown:done]), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        longer = tokenizer.decode(list(ids[shown:end]), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        known, longer = (
+            tokenizer.decode(
+                list(ids[shown:stop]), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+            for stop in (done, end)
+        )
         if longer.endswith(_REPLACEMENT) and end < len(ids):
             continue
         new = longer[len(known) :]
         offsets += [(len(text), len(text) + len(new))] * (end - done)
         text += new
-        shown, done = done, end
+        if new:  # a special token is no context: the space after it would be lost
+            shown = done
+        done = end
     return text, offsets
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from halluscope.errors import InputError
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
 from halluscope.lm.tokens import TokenizedPair
@@ -40,8 +41,15 @@ def record_surfaces(
     -------
     list of Surface
         In the order of `pairs`; all channels of all measures.
+
+    Raises
+    ------
+    InputError
+        If a measure gives values of another shape than channels x tokens, or none at all.
     """
     measures = DEFAULT_MEASURES if measures is None else measures
+    if not measures:
+        raise InputError("no measures given: a surface needs at least one")
     channels = tuple(channel for measure in measures for channel in measure.channels)
     sheets: list[npt.NDArray[np.float32] | None] = [None] * len(pairs)
 
@@ -71,11 +79,20 @@ class _BatchOfSheets:
         for measure, rows in zip(self._measures, self._rows, strict=True):
             values = measure(layer)
             if values is not None:
+                wanted = (len(measure.channels), sum(layer.lengths))
+                if values.shape != wanted:
+                    raise InputError(
+                        f"measure {measure!r} gave values of shape {tuple(values.shape)} at layer "
+                        f"{layer.layer}: it must give {wanted}, channels x tokens"
+                    )
                 rows.append((layer.layer, values))
         if layer.layer == layer.n_layers - 1:
             self._hand_out(layer)
 
     def _hand_out(self, layer: LayerState) -> None:
+        for measure, rows in zip(self._measures, self._rows, strict=True):
+            if not rows:
+                raise InputError(f"measure {measure!r} was taken at no layer")
         sheets = np.concatenate([_all_layers(rows, layer.n_layers) for rows in self._rows])
         ends = np.cumsum(layer.lengths)
         for index, part in zip(self._indices, np.split(sheets, ends[:-1], axis=2), strict=True):

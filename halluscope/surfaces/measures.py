@@ -134,9 +134,9 @@ def _on_grid(layer: LayerState, every: int) -> bool:
 class Reading:
     """The activity score: the residual state projected on a learned direction of its layer.
 
-    ``(h_l,t . v_l - c_l) / s_l`` with the direction v_l, the centre c_l and the scale s_l learned from labelled
-    pairs, so that it lies around -2..2 and positive means true. The layer x token scan of Representation
-    Engineering (arXiv 2310.01405) with each layer centred and scaled.
+    ``(h_l,t . v_l - c_l) / s_l`` with the direction v_l, the centre c_l and the scale s_l learned from
+    labelled pairs, so that it lies around -2..2 and positive means true. The layer x token scan of
+    Representation Engineering (arXiv 2310.01405) with each layer centred and scaled.
 
     Parameters
     ----------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ from halluscope.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_DAMAGED = (BadZipFile, zlib.error)  # what numpy lets through of a broken archive
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +54,8 @@ class Surface:
         values = np.array(self.values, dtype=np.float32)
         if values.ndim != 3:
             raise InputError(f"a surface has 3 axes (channels, layers, tokens), not {values.ndim}")
+        if len(set(self.channels)) != len(self.channels):
+            raise InputError(f"every channel needs a name of its own, not {', '.join(self.channels)}")
         if values.shape[0] != len(self.channels):
             raise InputError(f"{values.shape[0]} sheets of values but {len(self.channels)} channel names")
         if not values.shape[2] == len(self.tokens) == len(self.offsets):
@@ -84,15 +90,18 @@ class Surface:
             and self.tokens == other.tokens
             and self.offsets == other.offsets
             and self.answer == other.answer
-            and np.array_equal(self.values, other.values)
+            and np.array_equal(self.values, other.values, equal_nan=True)
         )
 
-    __hash__ = None  # type: ignore[assignment]  # equality by value over arrays: not hashable, as ndarray
+    def __reduce__(self) -> tuple[Any, ...]:
+        # built anew: numpy hands out a writeable array when it reads a pickle
+        return Surface, (self.values, self.channels, self.tokens, self.offsets, self.answer)
 
     def __repr__(self) -> str:
         channels, layers, tokens = self.shape
         text = self.answer if len(self.answer) <= 40 else self.answer[:37] + "..."
-        return f"Surface({channels} channels x {layers} layers x {tokens} tokens: {', '.join(self.channels)}; {text!r})"
+        size = f"{channels} channels x {layers} layers x {tokens} tokens"
+        return f"Surface({size}: {', '.join(self.channels)}; {text!r})"
 
     def select(self, start: int, stop: int) -> Surface:
         """The part of the surface over tokens ``start`` to ``stop`` (exclusive), offsets unchanged."""
@@ -112,7 +121,9 @@ class Surface:
         text = json.dumps(
             {"channels": self.channels, "tokens": self.tokens, "offsets": self.offsets, "answer": self.answer}
         )
-        np.savez_compressed(path, values=self.values, text=np.frombuffer(text.encode("utf-8"), dtype=np.uint8))
+        np.savez_compressed(
+            path, values=self.values, text=np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
+        )
         return path
 
     @classmethod
@@ -130,7 +141,7 @@ class Surface:
                 return cls(file["values"], text["channels"], text["tokens"], text["offsets"], text["answer"])
         except FileNotFoundError:
             raise InputError(f"no such file: {path}") from None
-        except (OSError, KeyError, ValueError, EOFError) as error:
+        except (OSError, LookupError, ValueError, TypeError, AttributeError, EOFError, *_DAMAGED) as error:
             raise InputError(f"{path} does not hold a surface: {error}") from error
 
     def plot(self, channel: str | None = None, title: str = "") -> Figure:

@@ -17,7 +17,7 @@ from models.facts.phrasing import choose_form
 from models.facts.table import Domain, Fact, Kind
 
 # Enough for many phrasings of a kind, and no fact so often that a model could learn it by heart.
-MOST_PAIRS = 520
+MOST_PAIRS = 420
 USES_PER_FACT = 9
 ROUND_SIZE = 6
 TRIES = 40

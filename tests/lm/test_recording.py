@@ -24,9 +24,10 @@ def tokenized():
 def record(model, pairs, padding_side="right"):
     layers: list[LayerState] = []
 
-
     def keep(layer: LayerState) -> None:
-        assert layer.prediction[0].shape == layer.emitted.shape  # computed here, in the recorder's inference mode
+        assert (
+            layer.prediction[0].shape == layer.emitted.shape
+        )  # computed here, in the recorder's inference mode
         layers.append(layer)
 
     visit_layers(find_anatomy(model), collate(pairs, padding_side=padding_side), keep)

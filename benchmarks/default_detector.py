@@ -1,0 +1,48 @@
+"""How well does the shipped detector carry over? ``python -m benchmarks.default_detector --data DIR``.
+
+Measures the detector that ships for the default model on corpora that it never saw, and on the 20 questions of
+``well_known.jsonl``, beside baselines trained on the very pairs that it was trained on. Nothing is chosen or
+trained on these corpora. Writes ``benchmarks/results/default_detector.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from halluscope import Detector, LanguageModel
+from halluscope.detector.shipped import shipped_detector
+from halluscope.evaluation.transfer import evaluate_transfer
+from halluscope.lm.catalogue import DEFAULT_MODEL
+from halluscope.records import as_pairs, read_records
+from models.build import BASELINES, split_kinds
+from models.facts import build_pairs
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "default_detector.json"
+CORPORA = ("animals", "elements", "companies", "inventions", "trivia")
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.default_detector", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of labelled .jsonl files")
+    parser.add_argument("--corpora", nargs="*", default=CORPORA, help="names of files, without .jsonl")
+    arguments = parser.parse_args()
+    lm = LanguageModel.from_pretrained(DEFAULT_MODEL)
+    detector = Detector.load(shipped_detector(DEFAULT_MODEL), lm)
+    unknown = {"well known": list(read_records(HERE / "well_known.jsonl", labelled=True))}
+    for name in arguments.corpora:
+        unknown[name] = list(read_records(arguments.data / f"{name}.jsonl", labelled=True))
+    known, _ = split_kinds(as_pairs(build_pairs(detector.seed)))
+    results = evaluate_transfer(detector, known, unknown, baselines=BASELINES)
+    for name, result in results.items():
+        found = {"halluscope": result["metrics"], **result["baselines"]}
+        print(name, ", ".join(f"{method} {m['auroc']['value']:.3f}" for method, m in found.items()))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Render the README's tables from the benchmarks' results: ``make tables``.
+
+A table stands between ``<!-- table NAME -->`` and ``<!-- end NAME -->``; nothing in it is typed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks import corpora, default_detector
+from models.card import auroc_table
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+GIVEN_AWAY = ("halueval_qa", "truthfulqa", "wiki_sentences")
+"""Corpora whose wording alone gives the label away: shown, not counted."""
+
+
+def main() -> None:
+    """Rewrite the tables in the README."""
+    text = README.read_text(encoding="utf-8")
+    for name, render in TABLES.items():
+        text = replace_table(text, name, render())
+    README.write_text(text, encoding="utf-8")
+
+
+def replace_table(text: str, name: str, table: str) -> str:
+    """The text with one table exchanged.
+
+    Raises
+    ------
+    ValueError
+        If the text has no place for it.
+    """
+    pattern = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"there is no place for the table '{name}'")
+    return pattern.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
+
+
+def shipped_table() -> str:
+    """The shipped detector in and out of its topics."""
+    built = json.loads((ROOT / "models" / "smollm2-135m-instruct" / "results.json").read_text(encoding="utf-8"))
+    rows: dict[str, Mapping[str, Any]] = {
+        "its kinds of fact, cross-validated": built["cross_validated"],
+        "kinds of fact left out": built["held_out"]["held-out kinds"],
+    }
+    if default_detector.RESULTS.exists():
+        carried = json.loads(default_detector.RESULTS.read_text(encoding="utf-8"))
+        rows |= {name: carried[name] for name in sorted(carried, key=lambda n: (n != "well known", n))}
+    return auroc_table(rows)
+
+
+def corpora_table() -> str:
+    """A detector trained on each corpus beside the best baseline of the same run, and the count of wins."""
+    lines = [
+        "| corpus | pairs | halluscope | best baseline | gain (95% interval) | length | text | logprob |"
+        " best-layer probe | all-layer probe | SAPLMA | stack |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    wins = counted = 0
+    for key, result in sorted(corpora.load_results().items()):
+        name = key.split("/")[-1]
+        value = {method: m["auroc"]["value"] for method, m in result["baselines"].items()}
+        best = max(value, key=lambda method: value[method])
+        gain, own = result["gains"][best], result["metrics"]["auroc"]
+        shown_only = name in GIVEN_AWAY
+        if not shown_only:
+            counted += 1
+            wins += gain["value"] > 0
+        others = ("length", "text", "logprob", "best-layer probe", "all-layer probe", "SAPLMA", "stack")
+        lines.append(
+            f"| {name}{'*' if shown_only else ''} | {result['n']} | **{own['value']:.3f}** |"
+            f" {best} {value[best]:.3f} | {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) | "
+            + " | ".join(f"{value[other]:.3f}" for other in others)
+            + " |"
+        )
+    lines += [
+        "",
+        f"Above the best baseline of the same run on {wins} of {counted} corpora. * Wording alone gives the label "
+        "away (see text and length): shown, not counted.",
+    ]
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {"shipped": shipped_table, "corpora": corpora_table}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Transfer: a detector trained on some topics, measured on others, beside baselines trained alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from halluscope.detector import Detector
+from halluscope.detector.training import check_labelled
+from halluscope.evaluation.baselines import BASELINES
+from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
+from halluscope.evaluation.evaluate import record_pairs
+from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.records import Pair, as_pairs
+
+
+def evaluate_transfer(
+    detector: Detector,
+    known: Sequence[Pair],
+    unknown: Mapping[str, Sequence[Pair]],
+    *,
+    recorded: RecordedPairs | None = None,
+    baselines: Sequence[str] = ("length", "logprob", "best-layer probe"),
+    seed: int = 0,
+) -> dict[str, dict[str, Any]]:
+    """Measure a fitted detector on pairs from outside of its training.
+
+    Parameters
+    ----------
+    detector : Detector
+        Fitted on `known`.
+    known : sequence of Pair
+        What it was trained on; the baselines, with every choice that they make, are trained on the same.
+    unknown : mapping of str to sequence of Pair
+        Labelled pairs of other topics, by name.
+    recorded : RecordedPairs, optional
+        What `record_pairs` gave for `known`, if it is at hand.
+    baselines : sequence of str
+        Names from `BASELINES`.
+    seed : int
+        For the bootstrap.
+
+    Returns
+    -------
+    dict
+        For each name of `unknown`: ``n``, ``n_groups``, ``metrics``, ``baselines`` and ``gains``, each metric
+        with ``value``, ``low`` and ``high``.
+    """
+    fitted = {}
+    if baselines:
+        labelled = check_labelled(as_pairs(known), None, None)
+        if recorded is None:
+            recorded = record_pairs(detector.lm, labelled, progress=detector.progress)
+        for name in baselines:
+            fitted[name] = BASELINES[name]().fit(recorded, labelled.hallucinated, labelled.groups.tolist())
+    results = {}
+    for topic, pairs in unknown.items():
+        tested = check_labelled(as_pairs(pairs), None, None)
+        y, groups = tested.hallucinated, tested.groups.tolist()
+        scores = detector.predict_proba(tested.pairs)[:, 1]
+        others: dict[str, np.ndarray[Any, Any]] = {}
+        if fitted:
+            new = record_pairs(detector.lm, tested, progress=detector.progress)
+            others = {name: baseline.predict_proba(new)[:, 1] for name, baseline in fitted.items()}
+        results[topic] = {
+            "n": len(y),
+            "n_groups": len(set(groups)),
+            "metrics": evaluate_scores(y, scores, groups, seed=seed),
+            "baselines": {name: evaluate_scores(y, p, groups, seed=seed) for name, p in others.items()},
+            "gains": paired_gains(y, scores, others, groups, seed=seed),
+        }
+    return results

@@ -1,0 +1,94 @@
+"""Build a detector that ships with halluscope: ``python -m models.build``.
+
+Builds the fact corpus, measures by grouped cross-validation how well a detector can be trained on it, trains
+the detector on all kinds of fact but the held-out ones, measures it on those, and writes detector, results and
+model card to ``models/NAME``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from halluscope import Detector, LanguageModel
+from halluscope.detector.training import check_labelled
+from halluscope.evaluation.evaluate import evaluate, record_pairs
+from halluscope.evaluation.report import print_results
+from halluscope.evaluation.transfer import evaluate_transfer
+from halluscope.lm.catalogue import DEFAULT_MODEL
+from halluscope.records import Pair, as_pairs
+from models.card import write_card
+from models.facts import HELD_OUT_KINDS, build_pairs
+
+MODELS = Path(__file__).parent
+BASELINES = ("length", "logprob", "best-layer probe")
+"""Beside the detector; the text-only classifier is in the corpus's own table (``python -m models.facts``)."""
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m models.build", description=__doc__)
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="known name of the language model")
+    parser.add_argument("--seed", type=int, default=0, help="for the corpus, the folds and the boosting")
+    arguments = parser.parse_args()
+    build(arguments.model, arguments.seed, MODELS / arguments.model)
+
+
+def build(model: str, seed: int, folder: Path) -> None:
+    """Train, measure and write one detector.
+
+    Parameters
+    ----------
+    model : str
+        Known name of the language model.
+    seed : int
+        For the corpus, the folds and the boosting.
+    folder : Path
+        Where detector, ``results.json`` and ``README.md`` go.
+    """
+    start = time.perf_counter()
+    pairs = as_pairs(build_pairs(seed))
+    known, held_out = split_kinds(pairs)
+    lm = LanguageModel.from_pretrained(model)
+    detector = Detector(lm, seed=seed)
+    recorded = record_pairs(lm, check_labelled(known, None, None))
+    inside, _ = evaluate(
+        detector, known, n_folds=5, seed=seed, baselines=BASELINES, fit=True, recorded=recorded
+    )
+    print_results(inside)
+    kinds = {kind: [p for p in held_out if p.topic == kind] for kind in HELD_OUT_KINDS}
+    outside = evaluate_transfer(
+        detector,
+        known,
+        {"held-out kinds": held_out, **kinds},
+        recorded=recorded,
+        baselines=BASELINES,
+        seed=seed,
+    )
+    results: dict[str, Any] = {
+        "command": f"python -m models.build --model {model} --seed {seed}",
+        "kinds": sorted({str(p.topic) for p in known}),
+        "held_out_kinds": list(HELD_OUT_KINDS),
+        "cross_validated": inside,
+        "held_out": outside,
+        "minutes": round((time.perf_counter() - start) / 60, 1),
+    }
+    detector.save(folder)
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_card(folder, results, detector.training_)
+    print(f"{folder}: built in {results['minutes']} minutes from {len(known)} pairs")
+
+
+def split_kinds(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Pairs of the kinds of fact that are trained on, and of those left out."""
+    return (
+        [pair for pair in pairs if pair.topic not in HELD_OUT_KINDS],
+        [pair for pair in pairs if pair.topic in HELD_OUT_KINDS],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""A tiny language model, labelled pairs whose two kinds differ, and a detector fitted on them."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts a pool: tiny models lose by more threads
+
+import pytest
+
+from halluscope.detector import Detector
+from halluscope.lm.language_model import LanguageModel
+from tests.samples import labelled_records
+from tests.tiny import tiny_model, tiny_tokenizer
+
+
+@pytest.fixture(scope="session")
+def lm():
+    return LanguageModel(tiny_model(), tiny_tokenizer(), name="tiny")
+
+
+@pytest.fixture(scope="session")
+def records():
+    return labelled_records(40)
+
+
+@pytest.fixture(scope="session")
+def detector(lm, records):
+    """Fitted; tests must not change it."""
+    return Detector(lm, folds=3).fit(records)
+
+
+@pytest.fixture(scope="session")
+def model_folder(lm, tmp_path_factory):
+    """The tiny language model as transformers saves it."""
+    folder = tmp_path_factory.mktemp("tiny-model")
+    lm.model.save_pretrained(folder)
+    lm.tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detector_folder(detector, tmp_path_factory):
+    return detector.save(tmp_path_factory.mktemp("detectors") / "tiny-detector")

@@ -1,0 +1,294 @@
+import hashlib
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import skops.io
+import torch
+from safetensors.torch import load, save
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+
+from halluscope.detector import Detector, persistence
+from halluscope.detector.persistence import CLASSIFIER, MANIFEST, READINGS, read_manifest
+from halluscope.errors import DetectorError, FingerprintError
+from halluscope.lm.language_model import LanguageModel
+from tests.samples import labelled_records
+from tests.tiny import tiny_model, tiny_tokenizer
+
+NEW = labelled_records(6, seed=9)
+
+
+class Bomb:
+    """What a pickle would run while it is read."""
+
+    def __reduce__(self):
+        return (pathlib.Path.touch, (pathlib.Path("exploded"),))
+
+
+@pytest.fixture
+def folder(detector_folder, tmp_path):
+    """A copy to damage."""
+    return shutil.copytree(detector_folder, tmp_path / "copy")
+
+
+def write(folder, name, data):
+    """Put a file in place, with its right digest in the manifest."""
+    (folder / name).write_bytes(data)
+    change(folder, "files", name, hashlib.sha256(data).hexdigest())
+
+
+def change(folder, *path_and_value):
+    *path, last, value = path_and_value
+    manifest = json.loads((folder / MANIFEST).read_text())
+    place = manifest
+    for key in path:
+        place = place[key]
+    place[last] = value
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_loaded_is_what_was_saved(lm, detector, detector_folder):
+    loaded = Detector.load(detector_folder, lm)
+    np.testing.assert_array_equal(loaded.predict_proba(NEW), detector.predict_proba(NEW))
+    assert loaded.get_params() == detector.get_params()
+    assert loaded.training_ == detector.training_
+    assert loaded.classes_.tolist() == [False, True]
+    assert list(loaded.feature_names_in_) == list(detector.feature_names_in_)
+    assert loaded.n_features_in_ == detector.n_features_in_
+    assert loaded.name == detector_folder.name
+    assert loaded.identity == Detector.load(detector_folder, lm).identity
+
+
+def test_saved_again_it_is_the_same(lm, detector_folder, tmp_path):
+    again = Detector.load(Detector.load(detector_folder, lm).save(tmp_path / "again"), lm)
+    first = Detector.load(detector_folder, lm)
+    np.testing.assert_array_equal(again.predict_proba(NEW), first.predict_proba(NEW))
+    assert again.identity == first.identity
+
+
+def test_the_model_is_loaded_by_name_if_not_given(detector, model_folder, tmp_path):
+    named = LanguageModel.from_pretrained(model_folder, dtype=torch.float32)
+    detector = Detector(named, folds=3).fit(labelled_records(30))
+    folder = detector.save(tmp_path / "d")
+    np.testing.assert_allclose(Detector.load(folder).predict_proba(NEW), detector.predict_proba(NEW), atol=1e-4)
+
+
+def test_numpy_settings_are_saved(lm, records, tmp_path):
+    folder = Detector(lm, folds=np.int64(3), threshold=np.float64(0.4)).fit(records).save(tmp_path / "d")
+    assert Detector.load(folder, lm).threshold == 0.4
+
+
+def test_the_manifest_is_json_of_known_fields(detector_folder):
+    manifest = read_manifest(detector_folder)
+    assert manifest["model"]["name"] == "tiny"
+    assert manifest["settings"] == {"folds": 3, "ridge": 0.3, "strength": 0.01, "threshold": 0.5, "seed": 0}
+    assert set(manifest["files"]) == {READINGS, CLASSIFIER}
+    assert 0 <= manifest["training"]["out_of_fold"]["brier"] <= 1
+
+
+def test_missing(lm, tmp_path):
+    with pytest.raises(DetectorError, match="no such detector"):
+        Detector.load(tmp_path / "missing", lm)
+    with pytest.raises(DetectorError, match=f"has no {MANIFEST}"):
+        Detector.load(tmp_path, lm)
+
+
+@pytest.mark.parametrize("name", [READINGS, CLASSIFIER])
+def test_a_missing_file_is_named(lm, folder, name):
+    (folder / name).unlink()
+    with pytest.raises(DetectorError, match=f"{name} is missing"):
+        Detector.load(folder, lm)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "\x00\xff", '{"format": 1', "[" * 100_000, "[1]", "null", "{}", '{"format": 99}', '{"format": 1}']
+)
+def test_damaged_manifests(lm, folder, text):
+    (folder / MANIFEST).write_text(text, encoding="latin-1")
+    with pytest.raises(DetectorError, match=MANIFEST):
+        Detector.load(folder, lm)
+
+
+@pytest.mark.parametrize(
+    "path_and_value",
+    [
+        ("features", "reading.Sa"),
+        ("features", ["reading.Sa"]),
+        ("features", []),
+        ("model", "name", 3),
+        ("model", "layers", None),
+        ("settings", {}),
+        ("settings", "threshold", "0.5"),
+        ("settings", "threshold", float("nan")),
+        ("settings", "threshold", 2),
+        ("settings", "folds", -1),
+        ("settings", "lm", "another"),
+        ("files", {}),
+        ("training", None),
+    ],
+    ids=str,
+)
+def test_wrong_fields(lm, folder, path_and_value):
+    change(folder, *path_and_value)
+    with pytest.raises(DetectorError, match=str(folder)):
+        Detector.load(folder, lm)
+
+
+@pytest.mark.parametrize("name", [READINGS, CLASSIFIER])
+@pytest.mark.parametrize("damage", [lambda data: data[:-10], lambda data: data[:50] + b"!" + data[51:]])
+def test_altered_bytes(lm, folder, name, damage):
+    (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    with pytest.raises(DetectorError, match=f"{name} is damaged: its digest"):
+        Detector.load(folder, lm)
+
+
+@pytest.mark.parametrize("name", [READINGS, CLASSIFIER])
+@pytest.mark.parametrize("data", [b"", b"not what it should be", b"\xff" * 1000])
+def test_garbage_with_the_right_digest(lm, folder, name, data):
+    write(folder, name, data)
+    with pytest.raises(DetectorError, match=f"{name} is damaged"):
+        Detector.load(folder, lm)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda t: t | {"directions": t["directions"][:, :-1].contiguous()},
+        lambda t: t | {"centres": t["centres"] * float("nan")},
+        lambda t: t | {"scales": t["scales"] / 0},
+        lambda t: {"directions": t["directions"]},
+        lambda t: t | {"more": t["centres"].clone()},
+    ],
+    ids=["shape", "nan", "infinite", "missing", "too many"],
+)
+def test_readings_of_wrong_shapes_or_values(lm, folder, alter):
+    write(folder, READINGS, save(alter(load((folder / READINGS).read_bytes()))))
+    with pytest.raises(DetectorError, match="does not hold finite readings"):
+        Detector.load(folder, lm)
+
+
+def test_unknown_types_are_refused_and_nothing_is_executed(lm, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(folder, CLASSIFIER, skops.io.dumps({"members": Bomb(), "calibrator": LogisticRegression()}))
+    with pytest.raises(DetectorError, match=r"types that are not scikit-learn's \(.*Bomb"):
+        Detector.load(folder, lm)
+    write(folder, CLASSIFIER, skops.io.dumps({"members": np.vectorize(Bomb), "calibrator": 1}))
+    with pytest.raises(DetectorError, match=CLASSIFIER):
+        Detector.load(folder, lm)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"members": LogisticRegression(), "calibrator": LogisticRegression()},
+        {"members": DummyClassifier(), "calibrator": 3},
+        {"members": 1},
+        [1, 2],
+        {
+            "members": LogisticRegression().fit(np.eye(4), [0, 1, 0, 1]),
+            "calibrator": LogisticRegression().fit([[0], [1]], [0, 1]),
+        },
+    ],
+    ids=["unfitted", "other", "missing", "list", "too few features"],
+)
+def test_harmless_but_useless_classifiers(lm, folder, content):
+    write(folder, CLASSIFIER, skops.io.dumps(content))
+    with pytest.raises(DetectorError, match="does not hold a classifier of"):
+        Detector.load(folder, lm)
+
+
+def test_another_model_is_refused(detector_folder):
+    for other in (
+        LanguageModel(tiny_model(seed=1), tiny_tokenizer(), name="seed 1"),
+        LanguageModel(tiny_model(), tiny_tokenizer(chat=False), name="no template"),
+        LanguageModel(tiny_model("qwen2"), tiny_tokenizer(), name="qwen2"),
+    ):
+        with pytest.raises(FingerprintError, match=f"trained on 'tiny', and '{other.name}' is another"):
+            Detector.load(detector_folder, other)
+
+
+def test_another_dtype_is_the_same_model(lm, detector_folder):
+    narrow = LanguageModel(tiny_model().to(torch.bfloat16), tiny_tokenizer(), name="tiny")
+    loaded = Detector.load(detector_folder, narrow)
+    assert np.isfinite(loaded.predict_proba(NEW)).all()
+    assert loaded.identity != Detector.load(detector_folder, lm).identity
+
+
+def test_unfitted_detectors_are_not_saved(lm, tmp_path):
+    with pytest.raises(NotFittedError):
+        Detector(lm).save(tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+def test_other_things_are_not_overwritten(detector, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(DetectorError, match="is not a detector"):
+        detector.save(tmp_path)
+    with pytest.raises(DetectorError, match="is not a detector"):
+        detector.save(tmp_path / "thesis.tex")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_an_empty_folder_and_an_old_detector_are_overwritten(lm, detector, tmp_path):
+    target = tmp_path / "d"
+    target.mkdir()
+    (target / ".gitkeep").touch()
+    detector.save(target)
+    (target / "README.md").write_text("the card")
+    Detector(lm, folds=3, threshold=0.9).fit(labelled_records(30)).save(target)
+    assert Detector.load(target, lm).threshold == 0.9
+    assert (target / "README.md").read_text() == "the card"
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+@pytest.mark.parametrize("existing", [True, False])
+@pytest.mark.parametrize("stop", range(1, 6))
+def test_an_interrupted_save_leaves_what_was_there(lm, detector, tmp_path, monkeypatch, existing, stop):
+    target = tmp_path / "d"
+    if existing:
+        detector.save(target)
+        old = read_manifest(target)
+    other = Detector(lm, folds=3)
+    other.__dict__.update({key: value for key, value in vars(detector).items() if key.endswith("_")})
+    other.threshold = 0.9
+    steps = 0
+
+    def stopping(method):
+        def step(*arguments, **keywords):
+            nonlocal steps
+            steps += 1
+            if steps == stop:
+                raise KeyboardInterrupt
+            return method(*arguments, **keywords)
+
+        return step
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", stopping(pathlib.Path.write_bytes))
+    monkeypatch.setattr(pathlib.Path, "replace", stopping(pathlib.Path.replace))
+    finished = False
+    try:
+        other.save(target)
+        finished = True
+    except KeyboardInterrupt:
+        pass
+    monkeypatch.undo()
+    assert finished is (stop > 3 + (2 if existing else 1))
+    if finished:
+        assert read_manifest(target)["settings"]["threshold"] == 0.9
+    elif existing:
+        assert read_manifest(target) == old
+        Detector.load(target, lm)
+    assert [path.name for path in tmp_path.iterdir()] == (["d"] if existing or finished else [])
+
+
+def test_versions_of_sklearn_are_named_when_a_classifier_cannot_be_used(lm, folder, monkeypatch):
+    change(folder, "scikit-learn", "0.1")
+    monkeypatch.setattr(persistence.skops.io, "loads", lambda *a, **k: {}["members"])
+    with pytest.raises(DetectorError, match=r"it was saved with 0\.1"):
+        Detector.load(folder, lm)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from halluscope.detector.readings import CHANNELS, SOURCES, cross_fit_readings, fit_reading, stack_readings
+from halluscope.detector.states import POOLINGS
+from halluscope.folds import grouped_folds
+
+LAYERS = 3
+
+
+def random_states(n, d, seed=0):
+    rng = np.random.default_rng(seed)
+    states = rng.normal(size=(n, len(POOLINGS), LAYERS, d)) * rng.uniform(0.5, 20, d) + rng.normal(size=d)
+    return states.astype(np.float32), rng.random(n) < 0.4
+
+
+def project(states, reading, channel, pooling):
+    """The activity scores (pairs, layers) of pooled states."""
+    c = CHANNELS.index(channel)
+    raw = np.einsum("nld,ld->nl", states[:, POOLINGS.index(pooling)], reading.directions[c].numpy())
+    return (raw - reading.centres[c].numpy()) / reading.scales[c].numpy()
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 12), (20, 50)], ids=["primal", "dual"])
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_equal_to_sklearn_s_ridge_on_standardised_states(n, d, channel):
+    states, hallucinated = random_states(n, d)
+    ridge = 0.3
+    reading = fit_reading(states, hallucinated, ridge)
+    for layer in range(LAYERS):
+        x = np.concatenate([states[:, POOLINGS.index(source), layer] for source in SOURCES[channel]])
+        y = np.tile(np.where(hallucinated, -1.0, 1.0), len(SOURCES[channel]))
+        scaler = StandardScaler().fit(x)
+        z = (x - scaler.mean_) / x.std(axis=0, ddof=1)
+        weights = Ridge(alpha=ridge * len(x)).fit(z, y).coef_
+        found = reading.directions[CHANNELS.index(channel), layer].numpy()
+        np.testing.assert_allclose(found, weights / x.std(axis=0, ddof=1), rtol=2e-3, atol=1e-5)
+
+
+def test_a_planted_direction_is_found_in_its_layer_only():
+    states, hallucinated = random_states(400, 16)
+    states[:, :, 1, 5] += np.where(hallucinated, -3, 3)[:, None] * states[:, :, 1, 5].std()
+    reading = fit_reading(states, hallucinated, 0.3)
+    scores = project(states, reading, "reading", "mean")
+    apart = scores[~hallucinated].mean(axis=0) - scores[hallucinated].mean(axis=0)
+    assert apart[1] > 1.5  # positive means true
+    assert abs(apart[[0, 2]]).max() < 1
+    weights = (reading.directions[0, 1] * torch.from_numpy(states[:, 0, 1].std(axis=0))).abs()
+    assert int(weights.argmax()) == 5
+
+
+def test_scores_are_centred_and_lie_around_minus_two_to_two():
+    states, hallucinated = random_states(300, 16)
+    reading = fit_reading(states, hallucinated, 0.3)
+    for channel, pooling in (("reading_mean", "mean"), ("reading_last", "last")):
+        scores = project(states, reading, channel, pooling)
+        np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-3)
+        np.testing.assert_allclose(scores.std(axis=0, ddof=1), 1, atol=1e-3)
+        assert np.mean(np.abs(scores) < 2) > 0.9
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 12), (20, 50)], ids=["primal", "dual"])
+def test_constant_coordinates_and_equal_states_are_finite(n, d):
+    states, hallucinated = random_states(n, d)
+    states[..., 3] = 1000.0
+    states[:, :, 0] = states[:1, :, :1].mean()
+    reading = fit_reading(states, hallucinated, 0.3)
+    for tensor in (reading.directions, reading.centres, reading.scales):
+        assert tensor.isfinite().all()
+
+
+def test_readings_of_a_fold_do_not_see_its_labels():
+    states, hallucinated = random_states(80, 10)
+    folds = grouped_folds(hallucinated, range(80), 4)
+    before = cross_fit_readings(states, hallucinated, folds, 0.3)
+    for number, (_, test) in enumerate(folds):
+        flipped = hallucinated.copy()
+        flipped[test] = ~flipped[test]
+        after = cross_fit_readings(states, flipped, folds, 0.3)
+        for other in range(len(folds)):
+            same = torch.equal(after.held_out[other].directions, before.held_out[other].directions)
+            assert same == (other == number)
+        assert not torch.equal(after.final.directions, before.final.directions)
+
+
+def test_stacked_readings_keep_their_numbers():
+    states, hallucinated = random_states(40, 6)
+    readings = [fit_reading(states, hallucinated, ridge) for ridge in (0.1, 1.0)]
+    stacked = stack_readings(readings)
+    assert stacked.channels == tuple(f"{i}:{channel}" for i in (0, 1) for channel in CHANNELS)
+    assert torch.equal(stacked.directions[len(CHANNELS) :], readings[1].directions)

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from halluscope.detector.readings import cross_fit_readings
+from halluscope.detector.states import pool_states
+from halluscope.detector.training import (
+    check_labelled,
+    cross_fit_features,
+    features_by_reading,
+    question_marks,
+    training_digest,
+)
+from halluscope.errors import InputError
+from halluscope.features import measure_features
+from halluscope.folds import grouped_folds
+from halluscope.records import as_pairs
+from halluscope.surfaces import DEFAULT_MEASURES, record_surfaces
+
+PAIRS = as_pairs([("a?", "b."), ("a?", "c."), ("d?", "e.")])
+
+
+@pytest.mark.parametrize("labels", [[True, False, True], [1, 0, 1], np.array([1.0, 0.0, 1.0])])
+def test_labels_in_any_form(labels):
+    labelled = check_labelled(PAIRS, labels, None)
+    assert labelled.hallucinated.tolist() == [True, False, True]
+    assert labelled.groups.tolist() == ["a?", "a?", "d?"]
+
+
+def test_given_groups_count_more_than_the_records():
+    assert check_labelled(PAIRS, [1, 0, 1], [7, 8, 7]).groups.tolist() == ["7", "8", "7"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "labels", "groups", "message"),
+    [
+        ([], None, None, "no pairs"),
+        (PAIRS, None, None, r"pair 1: the label must be true .* not None"),
+        (PAIRS, [1, 0, "yes"], None, r"pair 3: .*'yes'"),
+        (PAIRS, [1, float("nan"), 0], None, r"pair 2: .*nan"),
+        (PAIRS, [1, 0], None, "3 pairs but 2 labels"),
+        (PAIRS, [1, 0, 1], ["x"], "3 pairs but 1 groups"),
+        (PAIRS, [1, 1, 1], None, "all 3 pairs are labelled hallucinated"),
+        (PAIRS, [0, 0, 0], None, "all 3 pairs are labelled not hallucinated"),
+        (as_pairs([("a", "b"), ("c", "d"), ("a", "b")]), [1, 0, 0], None, "pair 1 and pair 3 are the same pair"),
+    ],
+)
+def test_what_cannot_be_learned_from(pairs, labels, groups, message):
+    with pytest.raises(InputError, match=message):
+        check_labelled(pairs, labels, groups)
+
+
+def test_the_same_pair_twice_with_one_label_is_no_conflict():
+    check_labelled([*PAIRS, PAIRS[0]], [1, 0, 1, 1], None)
+
+
+def test_digest_changes_with_everything_that_is_learned_from():
+    digests = {
+        training_digest(check_labelled(pairs, labels, groups))
+        for pairs, labels, groups in [
+            (PAIRS, [1, 0, 1], None),
+            (PAIRS, [1, 1, 0], None),
+            (PAIRS, [1, 0, 1], [1, 2, 3]),
+            (PAIRS[::-1], [1, 0, 1], None),
+            (as_pairs([("a?", "b."), ("a?", "c."), ("d?", "f.")]), [1, 0, 1], None),
+        ]
+    }
+    assert len(digests) == 5
+    assert training_digest(check_labelled(PAIRS, [1, 0, 1], None)) in digests
+
+
+def test_marks_know_a_question_whatever_the_answer_and_a_bare_statement_by_itself():
+    marks = question_marks(
+        as_pairs(
+            [
+                {"prompt": "a?", "answer": "x"},
+                {"prompt": "a?", "answer": "y"},
+                {"prompt": "a?", "answer": "x", "context": "c"},
+                {"prompt": "", "answer": "x"},
+                {"prompt": "", "answer": "y"},
+            ]
+        )
+    )
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 4
+    assert all(len(mark) == 12 for mark in marks)
+
+
+@pytest.fixture(scope="module")
+def crossed(lm, records):
+    labelled = check_labelled(as_pairs(records), None, None)
+    folds = grouped_folds(labelled.hallucinated, labelled.groups, 3)
+    return labelled, folds, cross_fit_features(lm, labelled, folds, DEFAULT_MEASURES, 0.3)
+
+
+def test_features_of_a_pair_come_from_the_reading_that_never_saw_it(lm, crossed):
+    labelled, folds, (names, X, final) = crossed
+    tokenized = lm.tokenize_pairs(labelled.pairs)
+    readings = cross_fit_readings(pool_states(lm, tokenized), labelled.hallucinated, folds, 0.3)
+    for (_, test), reading in zip(folds, readings.held_out, strict=True):
+        surfaces = record_surfaces(lm, [tokenized[i] for i in test], [reading, *DEFAULT_MEASURES])
+        expected_names, expected = measure_features(surfaces)
+        assert names == expected_names
+        np.testing.assert_allclose(X[test], expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(final.directions, readings.final.directions)
+
+
+def test_many_pairs_are_measured_in_pieces(lm, crossed, monkeypatch):
+    labelled, folds, (names, X, final) = crossed
+    monkeypatch.setattr("halluscope.detector.training._CHUNK", 7)
+    seen = []
+    tokenized = lm.tokenize_pairs(labelled.pairs[:20])
+    found, rows = features_by_reading(lm, tokenized, DEFAULT_MEASURES, [final, final], progress=seen.append)
+    assert found == names
+    assert sum(seen) == len(rows) == 20
+    for row in rows:
+        np.testing.assert_array_equal(row[0], row[1])

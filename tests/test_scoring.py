@@ -1,0 +1,138 @@
+import itertools
+import json
+
+import pytest
+
+from halluscope import scoring
+from halluscope.detector import Detector
+from halluscope.errors import InputError, RecordError
+from halluscope.scoring import check_records, score_file
+from tests.samples import labelled_records
+
+CHUNK = 4
+N = 10
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(scoring, "CHUNK", CHUNK)
+
+
+@pytest.fixture
+def source(tmp_path):
+    records = labelled_records(N // 2, seed=3)
+    records[1] |= {"answer": "東京 — “ça” 🙂\u2028\x85 и\nнеправда", "context": "été"}
+    del records[2]["hallucinated"]
+    records[3]["prompt"] = [{"role": "user", "content": "Où?"}]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n\n" for record in records), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def whole(source, detector, tmp_path):
+    """What an uninterrupted run writes."""
+    out = tmp_path / "whole.jsonl"
+    score_file(source, out, detector)
+    return out.read_bytes()
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_records_come_back_in_order_with_their_scores(source, detector, tmp_path):
+    out, seen = tmp_path / "scored.jsonl", []
+    score_file(source, out, detector, progress=seen.append)
+    given, scored = read(source), read(out)
+    assert sum(seen) == len(scored) == N
+    for record, result, detection in zip(given, scored, detector.detect_batch(given), strict=True):
+        for field in ("prompt", "answer", "id", "topic", "context"):
+            assert result.get(field) == record.get(field)
+        assert result.get("label") == record.get("hallucinated")
+        assert result["probability"] == pytest.approx(detection.probability, abs=1e-4)
+        assert result["hallucinated"] is (result["probability"] >= result["threshold"])
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.jsonl", "scored.jsonl"}
+
+
+@pytest.mark.parametrize("after", range(3))
+def test_stopped_between_chunks_and_resumed_it_is_the_same_file(source, whole, detector, tmp_path, monkeypatch, after):
+    out = tmp_path / "out.jsonl"
+    batches = itertools.count()
+
+    def stopping(self, pairs, judge=Detector.detect_batch):
+        if next(batches) == after:
+            raise KeyboardInterrupt
+        return judge(self, pairs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Detector, "detect_batch", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            score_file(source, out, detector)
+    assert not out.exists()
+    seen = []
+    score_file(source, out, detector, progress=seen.append)
+    assert seen[0] == after * CHUNK
+    assert sum(seen) == N
+    assert out.read_bytes() == whole
+
+
+def test_torn_anywhere_and_resumed_it_is_the_same_file(source, whole, detector, tmp_path, monkeypatch):
+    out = tmp_path / "out.jsonl"
+    partial = scoring._partial_path(out, source, detector)
+    lines = whole.splitlines(keepends=True)
+    fourth = len(b"".join(lines[:CHUNK]))
+    judged = []
+
+    def counting(self, pairs, judge=Detector.detect_batch):
+        judged.append(len(pairs))
+        return judge(self, pairs)
+
+    monkeypatch.setattr(Detector, "detect_batch", counting)
+    for size in (0, 1, fourth - 20, fourth - 1, fourth, fourth + 1, len(whole) - 1, len(whole)):
+        partial.write_bytes(whole[:size])
+        judged.clear()
+        score_file(source, out, detector)
+        assert out.read_bytes() == whole, size
+        assert sum(judged) == N - (0 if size < fourth else 8 if size >= len(whole) - 1 else 4)
+
+
+def test_another_detector_s_or_input_s_partial_is_not_taken_over(lm, source, whole, detector, tmp_path, records):
+    other = Detector(lm, folds=3, seed=1).fit(records)
+    out = tmp_path / "out.jsonl"
+    paths = {scoring._partial_path(out, source, d) for d in (detector, other)}
+    paths.add(scoring._partial_path(tmp_path / "elsewhere.jsonl", source, detector))
+    source.write_text(source.read_text().replace("river", "brook"))
+    paths.add(scoring._partial_path(out, source, detector))
+    assert len(paths) == 4
+
+
+def test_the_threshold_is_part_of_what_is_taken_over(lm, detector, source, tmp_path, detector_folder):
+    loaded = Detector.load(detector_folder, lm)
+    before = scoring._partial_path(tmp_path / "out.jsonl", source, loaded)
+    loaded.threshold = 0.9
+    assert scoring._partial_path(tmp_path / "out.jsonl", source, loaded) != before
+
+
+def test_an_older_result_stays_until_the_new_one_is_whole(source, detector, tmp_path, monkeypatch):
+    out = tmp_path / "out.jsonl"
+    out.write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr(Detector, "detect_batch", lambda self, pairs: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            score_file(source, out, detector)
+    assert out.read_text() == "old"
+
+
+def test_check_counts_and_finds_what_cannot_be_scored(source, detector):
+    assert check_records(source, detector) == N
+    text = source.read_text()
+    source.write_text(text + '{"prompt": "a?"}\n')
+    with pytest.raises(RecordError, match=f"line {2 * N + 1}: field 'answer' is missing"):
+        check_records(source, detector)
+    source.write_text(text + json.dumps({"prompt": "a?", "answer": "word " * 500}) + "\n")
+    with pytest.raises(InputError, match=f"line {2 * N + 1}: .*256"):
+        check_records(source, detector)
+    source.write_text("\n")
+    with pytest.raises(InputError, match="no records"):
+        check_records(source, detector)
