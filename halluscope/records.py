@@ -99,6 +99,8 @@ def _is_missing(value: Any) -> bool:
 
 
 def _as_text(value: Any, field: str) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # numbers beside missing values come out of a data frame as floats
     if isinstance(value, (str, Integral)) and not isinstance(value, bool):
         text = str(value)
         _check_text(text, field)

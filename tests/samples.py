@@ -7,7 +7,7 @@ _FALSE = ["XQZ 77", "QXQ 19", "ZZX 40", "XXQ 55", "QZZ 83"]
 
 
 def labelled_records(n_questions, *, seed=0):
-    """Two answers to each question; what invented ones are made of differs from what true ones are made of."""
+    """Two answers to each question, a true and an invented one, made of different words."""
     chooser = random.Random(seed)  # noqa: S311
     records = []
     for number in range(n_questions):

@@ -33,6 +33,8 @@ def test_code_runs(block, folder, monkeypatch, capsys):
     assert capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / "README.md").read_text("utf-8")))
+@pytest.mark.parametrize(
+    "link", re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / "README.md").read_text("utf-8"))
+)
 def test_links_lead_somewhere(link):
     assert (ROOT / link).exists()

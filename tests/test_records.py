@@ -39,7 +39,9 @@ def test_every_form_of_pairs_gives_the_same():
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
 def test_missing_values_of_a_data_frame(missing):
-    frame = pd.DataFrame({"prompt": ["Who?"], "answer": ["Bell."], "hallucinated": [missing], "topic": [missing]})
+    frame = pd.DataFrame(
+        {"prompt": ["Who?"], "answer": ["Bell."], "hallucinated": [missing], "topic": [missing]}
+    )
     assert as_pairs(frame) == [Pair("Who?", "Bell.", where="pair 1")]
 
 
@@ -75,7 +77,9 @@ def test_token_ids(ids):
     check_prompt(ids)
 
 
-@pytest.mark.parametrize("other", ["12", b"12", [], [True], [1.0], [[1]], {1: 2}, np.ones((1, 2), int), 3, None])
+@pytest.mark.parametrize(
+    "other", ["12", b"12", [], [True], [1.0], [[1]], {1: 2}, np.ones((1, 2), int), 3, None]
+)
 def test_what_token_ids_are_not(other):
     assert not is_token_ids(other)
 
@@ -102,9 +106,18 @@ def test_prompts(prompt):
         ({"prompt": [{"content": "x"}], "answer": "x"}, "chat message 1 has no 'role'"),
         ({"prompt": [{"role": "user"}], "answer": "x"}, "chat message 1 has no 'content'"),
         ({"prompt": [{"role": 1, "content": "x"}], "answer": "x"}, "chat message 1 has a role"),
-        ({"prompt": [*MESSAGES, {"role": "user", "content": 3}], "answer": "x"}, "chat message 3 has content"),
-        ({"prompt": [{"role": "user", "content": [{"type": "image"}]}], "answer": "x"}, "content that is not text"),
-        ({"prompt": "x", "answer": "y", "hallucinated": "yes"}, "field 'hallucinated' must be true or false, not 'yes'"),
+        (
+            {"prompt": [*MESSAGES, {"role": "user", "content": 3}], "answer": "x"},
+            "chat message 3 has content",
+        ),
+        (
+            {"prompt": [{"role": "user", "content": [{"type": "image"}]}], "answer": "x"},
+            "content that is not text",
+        ),
+        (
+            {"prompt": "x", "answer": "y", "hallucinated": "yes"},
+            "field 'hallucinated' must be true or false, not 'yes'",
+        ),
         ({"prompt": "x", "answer": "y", "hallucinated": 2}, "field 'hallucinated' must be true or false"),
         ({"prompt": "x", "answer": "y", "context": 1.5}, "field 'context' must be text, not float"),
         ({"prompt": "x", "answer": "y", "topic": True}, "field 'topic' must be text, not bool"),
@@ -122,9 +135,11 @@ def test_bad_records_name_line_and_field(tmp_path, record, problem):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("pairs", ["Who?", {"prompt": "x", "answer": "y"}, None, 3, [3], ["ab"], [("a", "b", "c")]])
+@pytest.mark.parametrize(
+    "pairs", ["Who?", {"prompt": "x", "answer": "y"}, None, 3, [3], ["ab"], [("a", "b", "c")]]
+)
 def test_what_pairs_are_not(pairs):
-    with pytest.raises(InputError, match="pairs must be a list|pair 1 is neither"):
+    with pytest.raises(InputError, match=r"pairs must be a list|pair 1 is neither"):
         as_pairs(pairs)
 
 
@@ -155,7 +170,7 @@ def test_lines_that_are_no_records(tmp_path, line, problem):
 def test_labels_can_be_demanded(tmp_path):
     path = write(tmp_path, {"prompt": "a", "answer": "b", "hallucinated": None})
     assert next(read_records(path)).hallucinated is None
-    with pytest.raises(RecordError, match="field 'hallucinated' .* is missing"):
+    with pytest.raises(RecordError, match=r"field 'hallucinated' .* is missing"):
         list(read_records(path, labelled=True))
 
 

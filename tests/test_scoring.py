@@ -56,7 +56,9 @@ def test_records_come_back_in_order_with_their_scores(source, detector, tmp_path
 
 
 @pytest.mark.parametrize("after", range(3))
-def test_stopped_between_chunks_and_resumed_it_is_the_same_file(source, whole, detector, tmp_path, monkeypatch, after):
+def test_stopped_between_chunks_and_resumed_it_is_the_same_file(
+    source, whole, detector, tmp_path, monkeypatch, after
+):
     out = tmp_path / "out.jsonl"
     batches = itertools.count()
 
@@ -97,7 +99,9 @@ def test_torn_anywhere_and_resumed_it_is_the_same_file(source, whole, detector, 
         assert sum(judged) == N - (0 if size < fourth else 8 if size >= len(whole) - 1 else 4)
 
 
-def test_another_detector_s_or_input_s_partial_is_not_taken_over(lm, source, whole, detector, tmp_path, records):
+def test_another_detector_s_or_input_s_partial_is_not_taken_over(
+    lm, source, whole, detector, tmp_path, records
+):
     other = Detector(lm, folds=3, seed=1).fit(records)
     out = tmp_path / "out.jsonl"
     paths = {scoring._partial_path(out, source, d) for d in (detector, other)}

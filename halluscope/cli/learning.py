@@ -37,10 +37,13 @@ def load_language_model(name: str) -> LanguageModel:
 
 
 def _prepare(name: str) -> None:
+    """Bring a known model; let transformers and its hub client raise what is wrong, not log it."""
+    import huggingface_hub
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    huggingface_hub.logging.set_verbosity_error()
     if name in KNOWN_MODELS:
         pull_with_bars(name)
 

@@ -293,7 +293,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         """Write the fitted detector to a folder; see `halluscope.detector.persistence.save_detector`."""
         from halluscope.detector.persistence import save_detector
 
-        return save_detector(self, Path(folder))
+        return save_detector(self, Path(folder).expanduser())
 
     @classmethod
     def load(cls, folder: str | Path, lm: LanguageModel | None = None) -> Detector:
@@ -315,7 +315,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         """
         from halluscope.detector.persistence import load_detector
 
-        return load_detector(Path(folder), lm)
+        return load_detector(Path(folder).expanduser(), lm)
 
     def _surfaces(self, tokenized: Sequence[TokenizedPair], advance: Callable[[int], None]) -> list[Surface]:
         return record_surfaces(self.lm, tokenized, [self.reading_, *self.measures], progress=advance)

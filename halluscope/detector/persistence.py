@@ -62,8 +62,11 @@ def save_detector(detector: Detector, folder: Path) -> Path:
     ------
     DetectorError
         If the folder exists and holds something else than a detector.
+    InputError
+        If a parameter was set to what cannot be.
     """
     check_is_fitted(detector, "classifier_")
+    check_settings(detector.get_params(deep=False))  # changed since the fit, they could not be loaded again
     check_target(folder)
     files = {
         READINGS: _readings_bytes(detector.reading_),

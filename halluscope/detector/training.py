@@ -107,7 +107,11 @@ def _matched(
 
 
 def _as_label(value: object, pair: Pair) -> bool:
-    if value is None or value not in (0, 1):
+    try:
+        known = value in (0, 1)
+    except (TypeError, ValueError):  # pandas' missing value, or an array: neither equal nor unequal
+        known = False
+    if not known:
         raise InputError(f"{pair.where}: the label must be true (hallucinated) or false, not {value!r}")
     return bool(value)
 

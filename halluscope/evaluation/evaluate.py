@@ -16,6 +16,7 @@ from halluscope.detector.readings import cross_fit_readings
 from halluscope.detector.settings import check_settings
 from halluscope.detector.states import POOLINGS, StatePooler
 from halluscope.detector.training import LabelledPairs, check_labelled, features_by_reading
+from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
 from halluscope.evaluation.folds import out_of_fold
@@ -50,9 +51,9 @@ def evaluate(
     """Measure a detector on labelled pairs.
 
     A detector that is not fitted is trained and tested by grouped cross-validation: readings, classifier and
-    calibration are learned anew on each training part, with cross-fitting inside it. A fitted one is tested as
-    it is. The baselines are always cross-validated on these pairs, with every choice made inside the training
-    parts.
+    calibration are learned anew on each training part, with cross-fitting inside it. A fitted one is tested
+    as it is. The baselines are always cross-validated on these pairs, with every choice made inside the
+    training parts.
 
     Parameters
     ----------
@@ -84,11 +85,14 @@ def evaluate(
     labelled = check_labelled(as_pairs(pairs), None, None)
     y, groups = labelled.hallucinated, labelled.groups.tolist()
     folds = grouped_folds(y, groups, n_folds, seed)
+    fitted = hasattr(detector, "classifier_")
+    if not fitted:  # refused now, not after a pass through the model
+        _inner_folds(detector, labelled, [train for train, _ in folds])
     if recorded is None:
         recorded = record_pairs(detector.lm, labelled, progress=detector.progress)
     fold_of: list[int | None] = [None] * len(y)
     ablations: dict[str, Scores] = {}
-    if hasattr(detector, "classifier_"):
+    if fitted:
         name = detector.name
         scores = detector.predict_proba(labelled.pairs)[:, 1]
     else:
@@ -116,7 +120,7 @@ def evaluate(
         "gains": paired_gains(y, scores, others, groups, seed=seed),
         "ablations": {ablation: measured(p) for ablation, p in ablations.items()},
     }
-    if hasattr(detector, "classifier_") and not fit:
+    if fitted:
         results["seen"] = detector.count_seen(labelled.pairs)
     predictions = [
         {"id": pair.id if pair.id is not None else str(row), "probability": float(p), "fold": fold}
@@ -155,15 +159,14 @@ def cross_validate(
     ablations : dict of ndarray
         By the names of `ABLATIONS`.
     """
-    y, groups = labelled.hallucinated, labelled.groups
+    y = labelled.hallucinated
     states = np.stack([getattr(recorded, pooling) for pooling in POOLINGS], axis=1)
     tokenized = detector.lm.tokenize_pairs(labelled.pairs)
     everything = np.arange(len(y))
     parts = [train for train, _ in folds] + ([everything] if fit else [])
     readings: list[Reading] = []
     plans: list[_Plan] = []
-    for train in parts:
-        inner = grouped_folds(y[train], groups[train].tolist(), detector.folds, detector.seed)
+    for train, inner in zip(parts, _inner_folds(detector, labelled, parts), strict=True):
         crossed = cross_fit_readings(states[train], y[train], inner, detector.ridge)
         # pairs outside of the training part are read as new answers are: with the final reading
         use = np.full(len(y), len(readings) + len(inner))
@@ -195,9 +198,20 @@ def cross_validate(
     return scores.pop(""), scores
 
 
+def _inner_folds(
+    detector: Detector, labelled: LabelledPairs, parts: Sequence[npt.NDArray[np.intp]]
+) -> list[list[Fold]]:
+    """For each training part, the folds that `Detector.fit` would make of it."""
+    y, groups = labelled.hallucinated, labelled.groups
+    try:
+        return [grouped_folds(y[part], groups[part], detector.folds, detector.seed) for part in parts]
+    except InputError as error:
+        raise InputError(f"a training part is too small for the detector's own folds: {error}") from None
+
+
 @dataclass(frozen=True)
 class _Plan:
-    """A training part, the folds inside it, and for each pair the index of the reading it is measured with."""
+    """A training part, the folds inside it, and for each pair the index of the reading it is measured by."""
 
     train: npt.NDArray[np.intp]
     inner: list[Fold]

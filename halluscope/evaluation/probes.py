@@ -172,7 +172,7 @@ class Saplma(PairClassifier):
         for number, layer in enumerate(layers):
             rows = StandardScaler().fit_transform(pairs.last[:, layer])
             for train, test in folds:
-                network = self._network()
+                network = self._network(len(train))
                 for epoch in range(self.epochs):
                     network.partial_fit(rows[train], labels[train], classes=self.classes_)
                     logits[number, epoch, test] = _logits(network, rows[test])
@@ -181,14 +181,17 @@ class Saplma(PairClassifier):
         self.layer_, self.epochs_ = layers[best], int(last_epoch) + 1
         self._platt = platt(logits[best, last_epoch], labels)
         self._scaler = StandardScaler().fit(pairs.last[:, self.layer_])
-        self._model = self._network()
+        self._model = self._network(len(pairs))
         for _ in range(self.epochs_):
             self._model.partial_fit(self._rows(pairs), labels, classes=self.classes_)
 
-    def _network(self) -> MLPClassifier:
+    def _network(self, n: int) -> MLPClassifier:
         # A generator object, since an integer seed would shuffle every epoch alike.
         generator = np.random.RandomState(self.random_state)
-        return MLPClassifier((256, 128, 64), learning_rate_init=1e-3, batch_size=32, random_state=generator)
+        batch = min(32, n)
+        return MLPClassifier(
+            (256, 128, 64), learning_rate_init=1e-3, batch_size=batch, random_state=generator
+        )
 
     def _rows(self, pairs: RecordedPairs) -> Floats:
         return np.asarray(self._scaler.transform(pairs.last[:, self.layer_]))

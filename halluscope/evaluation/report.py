@@ -53,9 +53,9 @@ def print_results(results: Mapping[str, Any]) -> None:
             f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
         )
     Console().print(table)
-    if results.get("overlap"):
+    if results.get("seen"):
         Console(stderr=True).print(
-            f"warning: the detector was trained on the questions of {results['overlap']} of these "
+            f"warning: the detector was trained on the questions of {results['seen']} of these "
             f"{results['n']} pairs: the numbers flatter it",
             soft_wrap=True,
         )

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
-_SAMPLES = 4096  # values looked at in every weight
+# Values looked at in every weight, in runs, since each new place costs a read from a file just opened.
+_RUNS = 4
+_RUN_LENGTH = 1024
 _VOCABULARY_SAMPLES = 1024
 _PROBE = "The quick brown fox, 42 jumps; déjà vu -> 東京 naïve\n\tΩ 🙂 don't"
 
@@ -50,8 +52,10 @@ def _weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
 
 def _signs(parameter: torch.Tensor) -> bytes:
     values = parameter.detach().reshape(-1)
-    step = (values.numel() // _SAMPLES) | 1  # odd, so that the samples do not all fall into one column
-    return bytes(torch.signbit(values[::step][:_SAMPLES].float()).cpu().numpy().tobytes())
+    if values.numel() > _RUNS * _RUN_LENGTH:
+        step = values.numel() // _RUNS
+        values = values[: step * _RUNS].view(_RUNS, step)[:, :_RUN_LENGTH]
+    return bytes(torch.signbit(values.float()).cpu().numpy().tobytes())
 
 
 def _tokenizer_traits(tokenizer: Any) -> dict[str, Any]:

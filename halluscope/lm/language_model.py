@@ -90,6 +90,7 @@ class LanguageModel:
         ModelError
             If there is no such model, or transformers cannot load it.
         """
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         source = str(_locate(name))
@@ -97,7 +98,7 @@ class LanguageModel:
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, **shared)
             model = AutoModelForCausalLM.from_pretrained(source, **kwargs)
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise ModelError(
                 f"cannot load language model '{name}': {reason.strip()} "

@@ -253,10 +253,11 @@ class PairTokenizer:
 
     def _encode_text(self, text: str, anchor: str = "") -> tuple[list[int], list[tuple[int, int]]]:
         """A user's text, as it is tokenised behind a control token: those written in it are characters."""
-        if not self._control_pattern.search(text):
+        written = {self.control_ids[name] for name in self._control_pattern.findall(text)}
+        if not written:
             return self._encode_behind(anchor, text)
         ids, offsets = self._encode_plain(text)
-        if not set(ids) & set(self.control_ids.values()) - {self.tokenizer.unk_token_id}:
+        if not written & set(ids) - {self.tokenizer.unk_token_id}:
             return ids, offsets
         # not every tokenizer can be told to split special tokens: none finds one that is cut in two
         all_ids: list[int] = []

@@ -53,11 +53,11 @@ def test_an_answer_longer_than_the_context_window(refused, trained):
 
 BROKEN = {
     "not json\n": "not valid JSON",
-    "[1]\n": "must be a JSON object",
+    "[1]\n": "a record must be a JSON object",
     '{"prompt": "a?"}\n': "field 'answer' is missing",
     '{"prompt": 3, "answer": "b."}\n': "field 'prompt' must be text",
     '{"prompt": "a?", "answer": " "}\n': "field 'answer' is empty",
-    '{"prompt": "a?", "answer": "b.", "hallucinated": "maybe"}\n': "field 'hallucinated' must be true or false",
+    '{"prompt": "a?", "answer": "b.", "hallucinated": "no"}\n': "field 'hallucinated' must be true or false",
     b'{"prompt": "\xff", "answer": "b."}\n': "not UTF-8",
 }
 
@@ -120,7 +120,9 @@ def save_model(model, folder):
 
 def test_a_detector_of_another_model(refused, trained, tmp_path):
     other = save_model(tiny_model(seed=1), tmp_path / "other")
-    assert "is another language model" in refused("detect", "a?", "b.", "--detector", trained, "--model", other)
+    assert "is another language model" in refused(
+        "detect", "a?", "b.", "--detector", trained, "--model", other
+    )
 
 
 def test_language_models(refused, trained, tmp_path):
@@ -129,7 +131,9 @@ def test_language_models(refused, trained, tmp_path):
     (tmp_path / "empty").mkdir()
     said = refused("detect", "a?", "b.", "--detector", trained, "--model", tmp_path / "empty")
     assert "cannot load language model" in said
-    assert "no detector ships for the language model 'gpt-9'" in refused("detect", "a?", "b.", "--model", "gpt-9")
+    assert "no detector ships for the language model 'gpt-9'" in refused(
+        "detect", "a?", "b.", "--model", "gpt-9"
+    )
 
 
 def test_activations_that_are_not_finite_are_told_by_layer(refused, write, tmp_path):
@@ -147,7 +151,9 @@ def test_places_to_write_to(refused, write, trained, tmp_path):
     (tmp_path / "full" / "thesis.tex").touch()
     assert "is a folder" in refused("score", pairs, "--out", tmp_path, "--detector", trained)
     assert "is the input itself" in refused("score", pairs, "--out", pairs, "--detector", trained)
-    assert "there is no folder" in refused("score", pairs, "--out", tmp_path / "no" / "s", "--detector", trained)
+    assert "there is no folder" in refused(
+        "score", pairs, "--out", tmp_path / "no" / "s", "--detector", trained
+    )
     assert "is not a detector" in refused("train", pairs, "--out", tmp_path / "full")
     assert "is a file" in refused("train", pairs, "--out", pairs)
     assert "is a file" in refused("evaluate", pairs, "--out", pairs)

@@ -72,7 +72,17 @@ def test_features_are_named(detection, detector):
 def test_json(detection):
     record = json.loads(json.dumps(detection.to_dict(), allow_nan=False))
     assert set(record) == {
-        *("probability", "hallucinated", "threshold", "answer", "tokens", "spans", "model", "detector", "seconds")
+        *(
+            "probability",
+            "hallucinated",
+            "threshold",
+            "answer",
+            "tokens",
+            "spans",
+            "model",
+            "detector",
+            "seconds",
+        )
     }
     assert record["hallucinated"] is (record["probability"] >= record["threshold"])
     assert set(record["tokens"][0]) == {"text", "start", "end", "probability"}
@@ -97,6 +107,9 @@ def test_plot_is_a_figure_of_the_caller_s(detection):
 
 def test_prompt_text():
     assert prompt_text("Who?") == "Who?"
-    chat = [{"role": "system", "content": "Be."}, {"role": "user", "content": [{"type": "text", "text": "Who?"}]}]
+    chat = [
+        {"role": "system", "content": "Be."},
+        {"role": "user", "content": [{"type": "text", "text": "Who?"}]},
+    ]
     assert prompt_text(chat) == "Who?"
     assert prompt_text([1, 2, 3]) == ""

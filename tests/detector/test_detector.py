@@ -84,7 +84,13 @@ def test_grouped_cross_validation(lm, records):
     y = [record["hallucinated"] for record in records]
     groups = [record["prompt"] for record in records]
     scores = cross_val_score(
-        Detector(lm, folds=2), records, y, groups=groups, cv=GroupKFold(2), scoring="roc_auc", error_score="raise"
+        Detector(lm, folds=2),
+        records,
+        y,
+        groups=groups,
+        cv=GroupKFold(2),
+        scoring="roc_auc",
+        error_score="raise",
     )
     assert scores.shape == (2,)
     assert scores.min() > 0.9
@@ -177,7 +183,9 @@ def test_token_ids_of_a_generation(detector):
     assert len(detection.tokens) == 3
 
 
-@pytest.mark.parametrize("call", ["predict", "predict_proba", "detect_batch", "score_surfaces", "save", "count_seen"])
+@pytest.mark.parametrize(
+    "call", ["predict", "predict_proba", "detect_batch", "score_surfaces", "save", "count_seen"]
+)
 def test_unfitted(lm, call, tmp_path):
     with pytest.raises(NotFittedError):
         getattr(Detector(lm), call)(tmp_path if call == "save" else NEW)

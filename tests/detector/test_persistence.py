@@ -74,7 +74,9 @@ def test_the_model_is_loaded_by_name_if_not_given(detector, model_folder, tmp_pa
     named = LanguageModel.from_pretrained(model_folder, dtype=torch.float32)
     detector = Detector(named, folds=3).fit(labelled_records(30))
     folder = detector.save(tmp_path / "d")
-    np.testing.assert_allclose(Detector.load(folder).predict_proba(NEW), detector.predict_proba(NEW), atol=1e-4)
+    np.testing.assert_allclose(
+        Detector.load(folder).predict_proba(NEW), detector.predict_proba(NEW), atol=1e-4
+    )
 
 
 def test_numpy_settings_are_saved(lm, records, tmp_path):
@@ -105,7 +107,19 @@ def test_a_missing_file_is_named(lm, folder, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "\x00\xff", '{"format": 1', "[" * 100_000, "[1]", "null", "{}", '{"format": 99}', '{"format": 1}']
+    "text",
+    [
+        "",
+        "{",
+        "\x00\xff",
+        '{"format": 1',
+        "[" * 100_000,
+        "[1]",
+        "null",
+        "{}",
+        '{"format": 99}',
+        '{"format": 1}',
+    ],
 )
 def test_damaged_manifests(lm, folder, text):
     (folder / MANIFEST).write_text(text, encoding="latin-1")

@@ -41,7 +41,12 @@ def test_given_groups_count_more_than_the_records():
         (PAIRS, [1, 0, 1], ["x"], "3 pairs but 1 groups"),
         (PAIRS, [1, 1, 1], None, "all 3 pairs are labelled hallucinated"),
         (PAIRS, [0, 0, 0], None, "all 3 pairs are labelled not hallucinated"),
-        (as_pairs([("a", "b"), ("c", "d"), ("a", "b")]), [1, 0, 0], None, "pair 1 and pair 3 are the same pair"),
+        (
+            as_pairs([("a", "b"), ("c", "d"), ("a", "b")]),
+            [1, 0, 0],
+            None,
+            "pair 1 and pair 3 are the same pair",
+        ),
     ],
 )
 def test_what_cannot_be_learned_from(pairs, labels, groups, message):
@@ -105,7 +110,7 @@ def test_features_of_a_pair_come_from_the_reading_that_never_saw_it(lm, crossed)
 
 
 def test_many_pairs_are_measured_in_pieces(lm, crossed, monkeypatch):
-    labelled, folds, (names, X, final) = crossed
+    labelled, _, (names, _, final) = crossed
     monkeypatch.setattr("halluscope.detector.training._CHUNK", 7)
     seen = []
     tokenized = lm.tokenize_pairs(labelled.pairs[:20])

@@ -28,7 +28,10 @@ def unfitted(lm):
 @pytest.fixture(scope="module")
 def noisy():
     """Pairs that a detector gets partly right: half of the questions have labels by chance."""
-    hard = [record | {"prompt": record["prompt"].replace("place", "spot")} for record in chance_records(18, seed=4)]
+    hard = [
+        record | {"prompt": record["prompt"].replace("place", "spot")}
+        for record in chance_records(18, seed=4)
+    ]
     return [{k: v for k, v in r.items() if k != "id"} for r in labelled_records(18, seed=5) + hard]
 
 
@@ -40,7 +43,8 @@ def evaluated(unfitted, noisy):
 def test_schema(unfitted):
     results, predictions = evaluate(unfitted, labelled_records(14, seed=2), n_folds=2)
     json.dumps(results, allow_nan=False)
-    assert (results["n"], results["n_groups"], results["overlap"]) == (28, 14, 0)
+    assert (results["n"], results["n_groups"]) == (28, 14)
+    assert "seen" not in results
     assert set(results["baselines"]) == set(results["gains"]) == set(BASELINES)
     assert set(results["ablations"]) == set(ABLATIONS)
     for metrics in (results["metrics"], *results["baselines"].values(), *results["ablations"].values()):
@@ -104,16 +108,26 @@ def test_a_fitted_detector_is_tested_as_it_is(detector):
         record["prompt"] = f"What is new place {number // 2}?"
     before = detector.identity
     results, predictions = evaluate(detector, pairs, n_folds=3, baselines=("logprob",))
-    np.testing.assert_array_equal([p["probability"] for p in predictions], detector.predict_proba(pairs)[:, 1])
+    np.testing.assert_array_equal(
+        [p["probability"] for p in predictions], detector.predict_proba(pairs)[:, 1]
+    )
     assert {p["fold"] for p in predictions} == {None}
     assert results["ablations"] == {}
-    assert results["overlap"] == 0
+    assert results["seen"] == 0
     assert detector.identity == before
 
 
-def test_overlap_with_training_is_told(detector, records, capsys):
+def test_fitting_on_everything_is_had_for_no_further_pass(lm, noisy):
+    detector = Detector(lm, folds=2)
+    evaluate(detector, noisy, n_folds=3, baselines=(), fit=True)
+    expected = Detector(lm, folds=2).fit(noisy)
+    np.testing.assert_allclose(detector.predict_proba(noisy), expected.predict_proba(noisy), atol=1e-6)
+    assert detector.training_["digest"] == expected.training_["digest"]
+
+
+def test_questions_seen_in_training_are_told(detector, records, capsys):
     results, _ = evaluate(detector, records, n_folds=3, baselines=("length",))
-    assert results["overlap"] == len(records)
+    assert results["seen"] == len(records)
     print_results(results)
     assert "trained on the questions of 80 of these 80 pairs" in " ".join(capsys.readouterr().err.split())
 
@@ -136,7 +150,8 @@ def test_refused_before_anything_is_recorded(lm, pairs, message, monkeypatch):
 def test_recording_for_baselines(lm, noisy):
     labelled = check_labelled(as_pairs(noisy[:6]), None, None)
     tokenized = lm.tokenize_pairs(labelled.pairs)
-    recorded, states = record_pairs(lm, labelled, tokenized)
+    recorded = record_pairs(lm, labelled)
+    states = np.stack([recorded.mean, recorded.last], axis=1)
     np.testing.assert_allclose(states, pool_states(lm, tokenized), atol=1e-5)
     for row, pair in enumerate(labelled.pairs):
         lens = lm.surface(pair.prompt, pair.answer)["lens"][-1]  # the last row is the model's own prediction
@@ -149,7 +164,9 @@ def test_results_on_disk(evaluated, tmp_path, monkeypatch):
     folder = tmp_path / "new" / "results"
     write_results(folder, results, predictions)
     assert json.loads((folder / "results.json").read_text()) == results
-    assert [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()] == predictions
+    assert [
+        json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()
+    ] == predictions
     monkeypatch.setattr("pathlib.Path.replace", lambda self, target: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_results(folder, {}, [])

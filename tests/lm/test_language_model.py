@@ -1,0 +1,237 @@
+import copy
+import pickle
+import threading
+
+import accelerate
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+import halluscope
+from halluscope.errors import ContextWindowError, InputError, ModelError
+from halluscope.lm.language_model import LanguageModel
+from halluscope.records import Pair
+from halluscope.surfaces import record_surfaces
+from tests.tiny import tiny_model, tiny_tokenizer
+
+PROMPT, ANSWER = "Who invented the telephone?", "Alexander Graham Bell, in 1876."
+
+
+@pytest.fixture(scope="module")
+def lm():
+    return LanguageModel(tiny_model(), tiny_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def values(lm):
+    return lm.surface(PROMPT, ANSWER).values
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_model().save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def test_what_it_is(lm):
+    assert halluscope.LanguageModel is LanguageModel
+    assert (lm.n_layers, lm.hidden_size, lm.context_window, lm.device.type) == (5, 32, 256, "cpu")
+    assert repr(lm) == "LanguageModel('LlamaForCausalLM', 4 blocks of width 32)"
+    assert LanguageModel(lm.model, lm.tokenizer, name="mine").name == "mine"
+
+
+def test_loaded_from_a_folder_it_is_the_same(folder, values):
+    for name in (folder, str(folder)):
+        lm = LanguageModel.from_pretrained(name)
+        np.testing.assert_allclose(lm.surface(PROMPT, ANSWER).values, values, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"dtype": torch.bfloat16},
+        {"device_map": "cpu"},
+        {"device_map": "auto"},
+        {"attn_implementation": "eager"},
+        {"attn_implementation": "sdpa", "trust_remote_code": False},
+    ],
+)
+def test_transformers_own_arguments_pass_through(folder, values, arguments):
+    lm = LanguageModel.from_pretrained(folder, **arguments)
+    assert lm.model.dtype == arguments.get("dtype", torch.float32)
+    tolerance = 0.3 if "dtype" in arguments else 1e-4
+    np.testing.assert_allclose(lm.surface(PROMPT, ANSWER).values, values, atol=tolerance)
+
+
+def test_models_that_are_not_there(tmp_path, folder, monkeypatch):
+    with pytest.raises(ModelError, match=r"is not a folder .*smollm2-135m-instruct"):
+        LanguageModel.from_pretrained(tmp_path / "nothing")
+    with pytest.raises(ModelError, match="is not a folder"):
+        LanguageModel.from_pretrained("./nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"cannot load language model '.*empty'.*known names") as error:
+        LanguageModel.from_pretrained(tmp_path / "empty")
+    assert "\n" not in str(error.value)
+    with pytest.raises(ModelError, match="cannot load language model 'no/such'"):
+        LanguageModel.from_pretrained("no/such", local_files_only=True)
+
+
+def test_a_damaged_folder(folder, tmp_path):
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        (damaged / path.name).write_bytes(content[:1000] if path.suffix == ".safetensors" else content)
+    with pytest.raises(ModelError, match="cannot load language model"):
+        LanguageModel.from_pretrained(damaged)
+
+
+def test_dropout_is_off_while_recording_and_every_module_stays_as_it_was():
+    model = tiny_model("gpt2")
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    lm = LanguageModel(model, tiny_tokenizer())
+    expected = lm.surface(PROMPT, ANSWER)
+    model.train()
+    model.transformer.h[1].eval()
+    before = [module.training for module in model.modules()]
+    assert lm.surface(PROMPT, ANSWER) == expected
+    assert [module.training for module in model.modules()] == before
+    with pytest.raises(ZeroDivisionError):
+        lm.surface(
+            PROMPT, ANSWER, measures=[type("Bad", (), {"channels": ("x",), "__call__": lambda *_: 1 / 0})()]
+        )
+    assert [module.training for module in model.modules()] == before
+
+
+def test_gradients_and_inference_mode_outside_make_no_difference(lm, values):
+    for mode in (torch.inference_mode, torch.no_grad, torch.enable_grad):
+        with mode():
+            np.testing.assert_array_equal(lm.surface(PROMPT, ANSWER).values, values)
+    ids = torch.tensor([lm.tokenize(PROMPT, ANSWER).ids])
+    lm.model(ids, labels=ids).loss.backward()  # the model is not left in an inference mode
+    lm.model.zero_grad()
+
+
+def test_weights_that_wait_in_memory_or_on_disk(values, tmp_path):
+    cpu = torch.device("cpu")
+    for model in (
+        accelerate.disk_offload(tiny_model(), tmp_path / "all", execution_device=cpu),
+        accelerate.cpu_offload(tiny_model(), execution_device=cpu),
+        accelerate.dispatch_model(
+            tiny_model(),
+            {
+                "model.embed_tokens": "cpu",
+                "model.rotary_emb": "cpu",
+                "model.norm": "disk",
+                "lm_head": "disk",
+                **{f"model.layers.{i}": "disk" if i % 2 else "cpu" for i in range(4)},
+            },
+            main_device="cpu",
+            offload_dir=tmp_path / "some",
+            force_hooks=True,
+        ),
+    ):
+        lm = LanguageModel(model, tiny_tokenizer())
+        assert lm.device == cpu
+        np.testing.assert_allclose(lm.surface(PROMPT, ANSWER).values, values, atol=1e-6)
+
+
+def test_a_padding_token_that_the_model_does_not_know(values):
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_special_tokens({"pad_token": "<new pad>"})
+    tokenizer.padding_side = "left"
+    lm = LanguageModel(tiny_model(), tokenizer)
+    pairs = [lm.tokenize(PROMPT, ANSWER), lm.tokenize("Who?", "Me.")]
+    np.testing.assert_allclose(record_surfaces(lm, pairs)[0].values, values, atol=1e-4)
+    tokenizer.pad_token = None
+    np.testing.assert_allclose(record_surfaces(lm, pairs)[0].values, values, atol=1e-4)
+
+
+def test_a_tokenizer_of_another_model(lm):
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_tokens([f"<{number}>" for number in range(400)])
+    with pytest.raises(InputError, match=r"token id [0-9]+ is not in the model's vocabulary of 400"):
+        LanguageModel(lm.model, tokenizer).surface("Who?", "<399>")
+    for ids in ([400], [-1]):
+        with pytest.raises(InputError, match=f"token id {ids[0]} is not"):
+            lm.surface("Who?", ids)
+
+
+def test_errors_name_the_pair(lm):
+    pairs = [Pair("Who?", "Me."), Pair("Who?", " ", where="pairs.jsonl, line 2")]
+    with pytest.raises(InputError, match=r"^pairs.jsonl, line 2: field 'answer' is empty"):
+        lm.tokenize_pairs(pairs)
+    with pytest.raises(ContextWindowError, match=r"^pair 7: .* tokens together, but .* at most 256") as error:
+        lm.tokenize_pairs([Pair("Who?", "word " * 300, where="pair 7")])
+    assert error.value.window == 256
+    assert error.value.length > 300
+
+
+def test_context_windows():
+    model, tokenizer = tiny_model("bloom"), tiny_tokenizer()
+    del model.config.max_position_embeddings  # as in real ones
+    assert LanguageModel(model, tokenizer).context_window is None
+    tokenizer.model_max_length = 99
+    assert LanguageModel(model, tokenizer).context_window == 99
+
+
+def test_progress_counts_pairs(lm):
+    small = LanguageModel(lm.model, lm.tokenizer, token_budget=80)
+    pairs = [small.tokenize("Who?", "Bell. " * n) for n in (1, 9, 2, 5)]
+    done = []
+    surfaces = record_surfaces(small, pairs, progress=done.append)
+    assert sum(done) == 4
+    assert len(done) > 1
+    assert [s.answer for s in surfaces] == [p.answer for p in pairs]
+
+
+def test_copies_share_or_carry_the_model(lm, values):
+    assert clone(lm, safe=False) is lm
+    for other in (pickle.loads(pickle.dumps(lm)), copy.deepcopy(lm)):  # noqa: S301 -- our own bytes
+        np.testing.assert_array_equal(other.surface(PROMPT, ANSWER).values, values)
+        assert other.fingerprint == lm.fingerprint
+
+
+def test_threads_do_not_see_each_other_s_states(values):
+    model = tiny_model()
+    languages = [LanguageModel(model, tiny_tokenizer()) for _ in range(2)]  # two locks, one model
+    stop, failures = threading.Event(), []
+
+    def somebody_else():
+        while not stop.is_set():
+            with torch.no_grad():
+                model(torch.arange(3, 90)[None])
+
+    def record(lm):
+        try:
+            for _ in range(10):
+                control = lm.surface("<|im_end|>", "<|im_end|>")
+                assert control.answer == "<|im_end|>"
+                np.testing.assert_allclose(lm.surface(PROMPT, ANSWER).values, values, atol=1e-5)
+        except BaseException as error:
+            failures.append(error)
+
+    other = threading.Thread(target=somebody_else)
+    threads = [threading.Thread(target=record, args=[lm]) for lm in languages * 2]
+    for thread in (other, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    other.join()
+    assert not failures
+
+
+@pytest.mark.default_model
+def test_the_default_model():
+    lm = LanguageModel.from_pretrained()
+    assert lm.name == "smollm2-135m-instruct"
+    assert (lm.n_layers, lm.hidden_size) == (31, 576)
+    surface = lm.surface(PROMPT, ANSWER)
+    assert surface.shape[1:] == (31, len(surface.tokens))
+    assert np.isfinite(surface.values).all()
