@@ -1,8 +1,8 @@
 """How well can a detector be trained on each corpus? ``python -m benchmarks.corpora --data DIR``.
 
-Runs `halluscope.evaluation.evaluate` (grouped 5-fold cross-validation beside all baselines, on the same folds and
-recordings) on every labelled file of a folder and writes ``benchmarks/results/corpora.json`` after each; what is
-in there already is not run again.
+Runs `halluscope.evaluation.evaluate` (grouped 5-fold cross-validation beside all baselines, on the same folds
+and recordings) on every labelled file of a folder and writes ``benchmarks/results/corpora.json`` after each;
+what is in there already is not run again.
 """
 
 from __future__ import annotations

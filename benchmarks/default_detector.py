@@ -1,8 +1,8 @@
 """How well does the shipped detector carry over? ``python -m benchmarks.default_detector --data DIR``.
 
-Measures the detector that ships for the default model on corpora that it never saw, and on the 20 questions of
-``well_known.jsonl``, beside baselines trained on the very pairs that it was trained on. Nothing is chosen or
-trained on these corpora. Writes ``benchmarks/results/default_detector.json``.
+Measures the detector that ships for the default model on corpora that it never saw, and on the 20 questions
+of ``well_known.jsonl``, beside baselines trained on the very pairs that it was trained on. Nothing is chosen
+or trained on these corpora. Writes ``benchmarks/results/default_detector.json``.
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ def replace_table(text: str, name: str, table: str) -> str:
 
 def shipped_table() -> str:
     """The shipped detector in and out of its topics."""
-    built = json.loads((ROOT / "models" / "smollm2-135m-instruct" / "results.json").read_text(encoding="utf-8"))
+    built = json.loads(
+        (ROOT / "models" / "smollm2-135m-instruct" / "results.json").read_text(encoding="utf-8")
+    )
     rows: dict[str, Mapping[str, Any]] = {
         "its kinds of fact, cross-validated": built["cross_validated"],
         "kinds of fact left out": built["held_out"]["held-out kinds"],
@@ -81,8 +83,8 @@ def corpora_table() -> str:
         )
     lines += [
         "",
-        f"Above the best baseline of the same run on {wins} of {counted} corpora. * Wording alone gives the label "
-        "away (see text and length): shown, not counted.",
+        f"Above the best baseline of the same run on {wins} of {counted} corpora. * Wording alone gives the "
+        "label away (see text and length): shown, not counted.",
     ]
     return "\n".join(lines)
 

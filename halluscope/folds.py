@@ -1,4 +1,4 @@
-"""Folds that keep every question on one side: for cross-fitting, for evaluation and for every choice inside it."""
+"""Folds that keep every question on one side: for cross-fitting, evaluation and every choice inside it."""
 
 from __future__ import annotations
 

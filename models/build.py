@@ -1,8 +1,8 @@
 """Build a detector that ships with halluscope: ``python -m models.build``.
 
 Builds the fact corpus, measures by grouped cross-validation how well a detector can be trained on it, trains
-the detector on all kinds of fact but the held-out ones, measures it on those, and writes detector, results and
-model card to ``models/NAME``.
+the detector on all kinds of fact but the held-out ones, measures it on those, and writes detector, results
+and model card to ``models/NAME``.
 """
 
 from __future__ import annotations

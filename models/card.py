@@ -34,12 +34,13 @@ Kinds of fact that it never saw, beside baselines trained on the same pairs as t
 ## How to use it, and how not
 
 It knows a small model and facts about things: countries, cities, elements, companies, words, numbers, units.
-On other topics it is weaker, and on free sentences, reasoning, long answers or answers about a given text it is
-untested or poor. Its probabilities are calibrated on its own topics and on half false answers: where false answers
-are rarer, its probabilities are too high. A detector is bound to its language model. **Train on your own model and
+On other topics it is weaker, and on free sentences, reasoning, long answers or answers about a given text it
+is untested or poor. Its probabilities are calibrated on its own topics and on half false answers: where false
+answers are rarer, they are too high. A detector is bound to its language model. **Train on your own model and
 your own domain**: `halluscope train PAIRS.jsonl --out DIR --model MODEL`; some hundred labelled pairs help.
 
-Format: `manifest.json`, `readings.safetensors`, `classifier.skops`; loading executes nothing. Licence: Apache-2.0.
+Format: `manifest.json`, `readings.safetensors`, `classifier.skops`; loading executes nothing.
+Licence: Apache-2.0.
 """
 
 

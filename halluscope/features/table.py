@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Family(Protocol):
-    """A function `measure_...` from heights of shape (..., layers, tokens) to named measurements of shape (...)."""
+    """A function `measure_...`: heights (..., layers, tokens) in, named measurements (...) out."""
 
     __name__: str
 
@@ -103,7 +103,7 @@ def family_of(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _features(families: tuple[Family, ...]) -> dict[str, str]:
-    """Features of one channel, as the families give them for the least surface there is, with their family."""
+    """Features of one channel, as the families name them for the least surface, with their family."""
     least = np.zeros((2, 1))
     return {name: family.__name__.removeprefix("measure_") for family in families for name in family(least)}
 

@@ -20,6 +20,7 @@ from halluscope.errors import ActivationError, ModelError
 from halluscope.lm.anatomy import Anatomy, running_device
 from halluscope.lm.tokens import TokenizedPair
 
+_LEAST_LOGIT = -1e30
 _LOGIT_ROWS = 64  # rows of logits held at once: few enough to stay near the processor, 64 MB for 256k entries
 
 
@@ -108,7 +109,8 @@ class LayerState:
         """
         log_probability, entropy = [], []
         for states, ids in zip(self.before.split(_LOGIT_ROWS), self.emitted.split(_LOGIT_ROWS), strict=True):
-            logits = self.unembed(states)
+            # a model that masks tokens with -inf would make 0 x inf of their share in the entropy
+            logits = self.unembed(states).clamp_min(_LEAST_LOGIT)
             log_total = logits.logsumexp(dim=-1)
             log_probability.append(logits.gather(1, ids.to(logits.device)[:, None])[:, 0] - log_total)
             # -sum p ln p = ln Z - sum p logit: one pass over the vocabulary less than through ln p
