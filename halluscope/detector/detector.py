@@ -27,7 +27,7 @@ from halluscope.detector.training import (
     question_marks,
     training_digest,
 )
-from halluscope.errors import InputError
+from halluscope.errors import FingerprintError, InputError
 from halluscope.features import measure_features
 from halluscope.folds import Fold, grouped_folds
 from halluscope.lm.language_model import LanguageModel
@@ -74,6 +74,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         Directions learned from all training pairs.
     classifier_ : SurfaceClassifier
         The fitted classifier.
+    fingerprint_ : str
+        Of the language model that it was fitted on.
     training_ : dict
         What it was trained on: number of pairs and groups, share of hallucinated ones, a digest of the pairs,
         out-of-fold metrics, and a mark of each question, by which `count_seen` finds it again.
@@ -150,6 +152,11 @@ class Detector(ClassifierMixin, BaseEstimator):
             For pairs that cannot be learned from, naming the pair, or a parameter that cannot be.
         """
         check_settings(self.get_params(deep=False))
+        if not isinstance(self.lm, LanguageModel):
+            raise InputError(
+                f"parameter 'lm' must be a LanguageModel, not {type(self.lm).__name__}: "
+                "wrap what you have loaded as halluscope.LanguageModel(model, tokenizer)"
+            )
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
         names, X, reading = cross_fit_features(
@@ -183,6 +190,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         y = labelled.hallucinated
         self.classifier_ = SurfaceClassifier(self.strength, self.seed).fit(X, y, folds)
         self.reading_ = reading
+        self.fingerprint_ = self.lm.fingerprint
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self.classes_ = self.classifier_.classes_
@@ -318,6 +326,10 @@ class Detector(ClassifierMixin, BaseEstimator):
         return load_detector(Path(folder).expanduser(), lm)
 
     def _surfaces(self, tokenized: Sequence[TokenizedPair], advance: Callable[[int], None]) -> list[Surface]:
+        if self.lm.fingerprint != self.fingerprint_:
+            raise FingerprintError(
+                f"this detector was fitted on another language model than '{self.lm.name}': fit it anew"
+            )
         return record_surfaces(self.lm, tokenized, [self.reading_, *self.measures], progress=advance)
 
     def _features(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:

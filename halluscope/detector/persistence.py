@@ -162,6 +162,7 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
     _restore_classifier(classifier, folder, files[CLASSIFIER], manifest)
     detector.classifier_ = classifier
     detector.reading_ = reading
+    detector.fingerprint_ = lm.fingerprint
     detector.feature_names_in_ = np.array(names, dtype=object)
     detector.n_features_in_ = len(names)
     detector.classes_ = classifier.classes_

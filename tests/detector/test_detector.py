@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.utils import get_tags
 
 from halluscope.detector import Detector
-from halluscope.errors import ActivationError, ContextWindowError, InputError
+from halluscope.errors import ActivationError, ContextWindowError, FingerprintError, InputError
 from halluscope.lm.language_model import LanguageModel
 from tests.samples import chance_records, labelled_records
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -19,11 +21,11 @@ LABELS = np.array([record["hallucinated"] for record in NEW])
 
 def test_parameters_and_clones_share_the_language_model(lm):
     detector = Detector(lm, folds=3, threshold=0.4)
-    copy = clone(detector)
-    assert copy is not detector
-    assert copy.lm is lm
-    assert copy.get_params() == detector.get_params()
-    assert copy.set_params(ridge=1.0).ridge == 1.0
+    twin = clone(detector)
+    assert twin is not detector
+    assert twin.lm is lm
+    assert twin.get_params() == detector.get_params()
+    assert twin.set_params(ridge=1.0).ridge == 1.0
     assert detector.ridge != 1.0
 
 
@@ -216,3 +218,15 @@ def test_seen_questions_are_counted(detector, records):
     assert detector.count_seen(records[:10]) == 10
     assert detector.count_seen([(records[0]["prompt"], "another answer")]) == 1
     assert detector.count_seen([("Something else?", "It is.")]) == 0
+
+
+def test_another_model_under_a_fitted_detector_is_refused(detector):
+    other = LanguageModel(tiny_model("llama", seed=7), tiny_tokenizer())
+    changed = copy.copy(detector).set_params(lm=other)
+    with pytest.raises(FingerprintError, match="another language model"):
+        changed.predict_proba(NEW[:2])
+
+
+def test_a_bare_transformers_model_is_refused():
+    with pytest.raises(InputError, match=r"LanguageModel\(model, tokenizer\)"):
+        Detector(tiny_model("llama")).fit(NEW)
