@@ -83,7 +83,9 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         return self.predict_proba(X)[:, 1] >= 0.5
 
     def _new_members(self) -> Any:
-        linear = make_pipeline(StandardScaler(), LogisticRegression(C=self.strength, solver="newton-cholesky"))
+        linear = make_pipeline(
+            StandardScaler(), LogisticRegression(C=self.strength, solver="newton-cholesky")
+        )
         boosting = HistGradientBoostingClassifier(
             learning_rate=0.05,
             max_iter=200,
