@@ -64,8 +64,11 @@ def corpora_table() -> str:
         " best-layer probe | all-layer probe | SAPLMA | stack |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
+    results = corpora.load_results()
+    if not results:
+        return "Not measured yet for this version."
     wins = counted = 0
-    for key, result in sorted(corpora.load_results().items()):
+    for key, result in sorted(results.items()):
         name = key.split("/")[-1]
         value = {method: m["auroc"]["value"] for method, m in result["baselines"].items()}
         best = max(value, key=lambda method: value[method])
