@@ -11,12 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 from halluscope.errors import ContextWindowError, InputError
+from halluscope.lm.offsets import align_offsets, decode_with_offsets
 from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
 
 PLAIN_FORM = "Question: {prompt}\nAnswer:"
 """How a prompt is put to a model without a chat template; the answer follows after a space."""
-
-_REPLACEMENT = "\ufffd"  # what a decoder writes for a character whose bytes are not all there yet
 
 
 @dataclass(frozen=True)
@@ -293,7 +292,7 @@ class PairTokenizer:
         ids = list(encoded["input_ids"])
         if fast:
             return ids, [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
-        return ids, _align(self.tokenizer, ids, text)
+        return ids, align_offsets(self.tokenizer, ids, text)
 
 
 class _Hiding:
@@ -364,51 +363,3 @@ def _cut_inside(pattern: re.Pattern[str], text: str) -> list[str]:
     """Split `text` in the middle of every match, so that no piece holds a whole one."""
     cuts = [0, *(m.start() + max(1, len(m.group()) // 2) for m in pattern.finditer(text)), len(text)]
     return [text[a:b] for a, b in pairwise(cuts) if a < b]
-
-
-def decode_with_offsets(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
-    """The text of generated ids and the characters that each one gave.
-
-    Decoded step by step with the tokens before as left context, so that spaces come out as in the whole text;
-    a character spread over several tokens belongs to all of them. Special tokens give no characters.
-
-    Returns
-    -------
-    text : str
-    offsets : list of (int, int)
-        One for each id, positions in `text`.
-    """
-    text = ""
-    offsets: list[tuple[int, int]] = []
-    done = shown = 0  # ids[:done] are written; ids[shown:done] are kept as left context
-    for end in range(1, len(ids) + 1):
-        known, longer = (
-            tokenizer.decode(
-                list(ids[shown:stop]), skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-            for stop in (done, end)
-        )
-        if longer.endswith(_REPLACEMENT) and end < len(ids):
-            continue
-        new = longer[len(known) :]
-        offsets += [(len(text), len(text) + len(new))] * (end - done)
-        text += new
-        if new:  # a special token is no context: the space after it would be lost
-            shown = done
-        done = end
-    return text, offsets
-
-
-def _align(tokenizer: Any, ids: Sequence[int], text: str) -> list[tuple[int, int]]:
-    """Offsets in `text` for a tokenizer that gives none: decode, then find each piece in order."""
-    decoded, spans = decode_with_offsets(tokenizer, ids)
-    position, offsets = 0, []
-    for start, end in spans:
-        piece = decoded[start:end].strip()
-        found = text.find(piece, position) if piece else -1
-        if found < 0:
-            offsets.append((position, min(position + end - start, len(text))))
-        else:
-            offsets.append((found, found + len(piece)))
-        position = offsets[-1][1]
-    return offsets

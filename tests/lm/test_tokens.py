@@ -11,8 +11,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerFast
 
 from halluscope.errors import ContextWindowError, InputError
+from halluscope.lm.offsets import decode_with_offsets
 from halluscope.lm.pull import pull
-from halluscope.lm.tokens import PairTokenizer, decode_with_offsets
+from halluscope.lm.tokens import PairTokenizer
 from tests.tiny import TEMPLATE, tiny_tokenizer
 
 CONTROLS = ["<|im_start|>", "<|im_end|>", "<|pad|>", "<think>"]
