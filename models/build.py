@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from halluscope import Detector, LanguageModel
-from halluscope.detector.training import check_labelled
+from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.evaluate import evaluate, record_pairs
 from halluscope.evaluation.report import print_results
 from halluscope.evaluation.transfer import evaluate_transfer

@@ -13,28 +13,23 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.cross_fitting import CrossFitted, TrainingPart, cross_fit
 from halluscope.detector.detection import Detection
+from halluscope.detector.labelled import LabelledPairs, check_labelled, describe_training, question_marks
 from halluscope.detector.settings import check_settings
-from halluscope.detector.training import (
-    LabelledPairs,
-    check_labelled,
-    cross_fit_features,
-    question_marks,
-    training_digest,
-)
+from halluscope.detector.states import pool_states
 from halluscope.errors import FingerprintError, InputError
 from halluscope.features import measure_features
-from halluscope.folds import Fold, grouped_folds
+from halluscope.folds import grouped_folds
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.progress import progress_bar
 from halluscope.records import Answer, Pair, Prompt, as_pairs
-from halluscope.surfaces import DEFAULT_MEASURES, Measure, Reading, Surface, record_surfaces
+from halluscope.surfaces import DEFAULT_MEASURES, Measure, Surface, record_surfaces
 
 _CHUNK = 2000  # pairs whose surfaces `predict_proba` holds at once
 
@@ -159,52 +154,43 @@ class Detector(ClassifierMixin, BaseEstimator):
             )
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
-        names, X, reading = cross_fit_features(
-            self.lm, labelled, folds, self.measures, self.ridge, show_progress=self.progress
-        )
-        return self.fit_features(names, X, labelled, folds, reading)
+        tokenized = self.lm.tokenize_pairs(labelled.pairs)
+        n = len(tokenized)
+        with progress_bar("Reading answers", n, show=self.progress) as advance:
+            states = pool_states(self.lm, tokenized, progress=advance)
+        with progress_bar("Measuring surfaces", n, show=self.progress) as advance:
+            names, (crossed,) = cross_fit(
+                self.lm,
+                tokenized,
+                states,
+                labelled.hallucinated,
+                [TrainingPart(np.arange(n), folds)],
+                self.measures,
+                self.ridge,
+                progress=advance,
+            )
+        return self.fit_features(names, crossed, labelled)
 
-    def fit_features(
-        self,
-        names: tuple[str, ...],
-        X: npt.NDArray[np.float64],
-        labelled: LabelledPairs,
-        folds: Sequence[Fold],
-        reading: Reading,
-    ) -> Detector:
+    def fit_features(self, names: tuple[str, ...], crossed: CrossFitted, labelled: LabelledPairs) -> Detector:
         """Learn classifier and calibration from features that are measured already.
 
         Parameters
         ----------
         names : tuple of str
             Of the features.
-        X : ndarray of shape (pairs, features)
-            Measured with readings that never saw the pair's group.
+        crossed : CrossFitted
+            What `cross_fit` gives for the pairs, all of them in the training part.
         labelled : LabelledPairs
             Labels and groups.
-        folds : sequence of (train, test)
-            The folds that the readings were cross-fitted in.
-        reading : Reading
-            Learned on all pairs, for new answers.
         """
-        y = labelled.hallucinated
-        self.classifier_ = SurfaceClassifier(self.strength, self.seed).fit(X, y, folds)
-        self.reading_ = reading
+        self.classifier_ = SurfaceClassifier(self.strength, self.seed)
+        self.classifier_.fit(crossed.features, labelled.hallucinated, crossed.part.folds)
+        self.reading_ = crossed.reading
         self.fingerprint_ = self.lm.fingerprint
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self.classes_ = self.classifier_.classes_
-        self.training_: dict[str, Any] = {
-            "pairs": len(y),
-            "groups": len(set(labelled.groups)),
-            "hallucinated": float(y.mean()),
-            "digest": training_digest(labelled),
-            "out_of_fold": {
-                "auroc": float(roc_auc_score(y, self.classifier_.out_of_fold_)),
-                "brier": float(brier_score_loss(y, self.classifier_.out_of_fold_)),
-            },
-            "questions": sorted(set(question_marks(labelled.pairs))),
-        }
+        self.training_ = describe_training(labelled, self.classifier_.out_of_fold_)
         return self
 
     def predict_proba(self, pairs: Any) -> npt.NDArray[np.float64]:

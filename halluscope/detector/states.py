@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,8 +13,10 @@ from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
 from halluscope.lm.tokens import TokenizedPair
 
-POOLINGS = ("mean", "last")
-"""Over all answer tokens, and at the last one."""
+POOLINGS = ("mean", "last", "token")
+"""Over all answer tokens, at the last one, and at one token of each answer, its position taken in turn."""
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class StatePooler:
@@ -28,7 +31,7 @@ class StatePooler:
 
     Attributes
     ----------
-    states : ndarray of shape (pairs, 2, layers, d)
+    states : ndarray of shape (pairs, 3, layers, d)
         Float32, in the order of `POOLINGS`; filled batch by batch.
     """
 
@@ -42,9 +45,28 @@ class StatePooler:
             answers = layer.state.split(layer.lengths)
             mean = torch.stack([answer.mean(dim=0) for answer in answers])
             last = torch.stack([answer[-1] for answer in answers])
-            self.states[indices, :, layer.layer] = torch.stack([mean, last], dim=1).cpu().numpy()
+            token = torch.stack(
+                [answer[sampled_token(i, len(answer))] for i, answer in zip(indices, answers, strict=True)]
+            )
+            self.states[indices, :, layer.layer] = torch.stack([mean, last, token], dim=1).cpu().numpy()
 
         return visit
+
+
+def sampled_token(number: int, n_tokens: int) -> int:
+    """Which token of an answer stands for a token anywhere.
+
+    Weyl's sequence of multiples of the golden ratio: over pairs, all positions come equally often, also over
+    every other pair, as when true and invented answers alternate. The batch does not matter.
+
+    Parameters
+    ----------
+    number : int
+        Place of the pair in its list.
+    n_tokens : int
+        Tokens of its answer.
+    """
+    return int((number + 1) * _GOLDEN % 1 * n_tokens)
 
 
 def pool_states(
@@ -66,7 +88,7 @@ def pool_states(
 
     Returns
     -------
-    ndarray of shape (pairs, 2, layers, d)
+    ndarray of shape (pairs, 3, layers, d)
         Float32, in the order of `POOLINGS`.
     """
     pooler = StatePooler(lm, len(pairs))

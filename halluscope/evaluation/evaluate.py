@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,11 @@ import numpy.typing as npt
 
 from halluscope.detector import Detector
 from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.cross_fitting import TrainingPart, cross_fit
 from halluscope.detector.detection import prompt_text
-from halluscope.detector.readings import cross_fit_readings
+from halluscope.detector.labelled import LabelledPairs, check_labelled
 from halluscope.detector.settings import check_settings
-from halluscope.detector.states import POOLINGS, StatePooler
-from halluscope.detector.training import LabelledPairs, check_labelled, features_by_reading
+from halluscope.detector.states import StatePooler
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
@@ -27,7 +26,6 @@ from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
 from halluscope.progress import progress_bar
 from halluscope.records import as_pairs
-from halluscope.surfaces import Reading
 
 Scores = npt.NDArray[np.float64]
 
@@ -87,7 +85,7 @@ def evaluate(
     folds = grouped_folds(y, groups, n_folds, seed)
     fitted = hasattr(detector, "classifier_")
     if not fitted:  # refused now, not after a pass through the model
-        _inner_folds(detector, labelled, [train for train, _ in folds])
+        _training_parts(detector, labelled, [train for train, _ in folds])
     if recorded is None:
         recorded = record_pairs(detector.lm, labelled, progress=detector.progress)
     fold_of: list[int | None] = [None] * len(y)
@@ -160,65 +158,52 @@ def cross_validate(
         By the names of `ABLATIONS`.
     """
     y = labelled.hallucinated
-    states = np.stack([getattr(recorded, pooling) for pooling in POOLINGS], axis=1)
+    parts = _training_parts(detector, labelled, [train for train, _ in folds])
+    if fit:
+        parts += _training_parts(detector, labelled, [np.arange(len(y))])
     tokenized = detector.lm.tokenize_pairs(labelled.pairs)
-    everything = np.arange(len(y))
-    parts = [train for train, _ in folds] + ([everything] if fit else [])
-    readings: list[Reading] = []
-    plans: list[_Plan] = []
-    for train, inner in zip(parts, _inner_folds(detector, labelled, parts), strict=True):
-        crossed = cross_fit_readings(states[train], y[train], inner, detector.ridge)
-        # pairs outside of the training part are read as new answers are: with the final reading
-        use = np.full(len(y), len(readings) + len(inner))
-        for number, (_, held_out) in enumerate(inner):
-            use[train[held_out]] = len(readings) + number
-        readings += [*crossed.held_out, crossed.final]
-        plans.append(_Plan(train, inner, use))
     with progress_bar("Measuring surfaces", len(y), show=detector.progress) as advance:
-        names, features = features_by_reading(
+        names, fitted = cross_fit(
             detector.lm,
             tokenized,
+            recorded.states,
+            y,
+            parts,
             detector.measures,
-            readings,
+            detector.ridge,
             progress=advance,
-            uses=[{int(plan.use[row]) for plan in plans} for row in everything],
         )
     families = np.array([family_of(name) for name in names])
     kept = {"": np.ones(len(names), dtype=bool)}
     kept |= {ablation: np.isin(families, members) for ablation, members in ABLATIONS.items()}
     scores = {ablation: np.empty(len(y)) for ablation in kept}
-    for plan, (_, test) in zip(plans, folds, strict=False):
-        X = plan.rows(features)
-        for ablation, columns in kept.items():
-            classifier = SurfaceClassifier(detector.strength, detector.seed)
-            classifier.fit(X[plan.train][:, columns], y[plan.train], plan.inner)
-            scores[ablation][test] = classifier.predict_proba(X[test][:, columns])[:, 1]
+    with progress_bar("Training", len(folds) * len(kept), show=detector.progress) as advance:
+        for crossed, (train, test) in zip(
+            fitted, folds, strict=False
+        ):  # the last may be the fit on everything
+            X, inner = crossed.features, crossed.part.folds
+            for ablation, columns in kept.items():
+                classifier = SurfaceClassifier(detector.strength, detector.seed)
+                classifier.fit(X[train][:, columns], y[train], inner)
+                scores[ablation][test] = classifier.predict_proba(X[test][:, columns])[:, 1]
+                advance(1)
     if fit:
-        detector.fit_features(names, plans[-1].rows(features), labelled, plans[-1].inner, readings[-1])
+        detector.fit_features(names, fitted[-1], labelled)
     return scores.pop(""), scores
 
 
-def _inner_folds(
+def _training_parts(
     detector: Detector, labelled: LabelledPairs, parts: Sequence[npt.NDArray[np.intp]]
-) -> list[list[Fold]]:
-    """For each training part, the folds that `Detector.fit` would make of it."""
+) -> list[TrainingPart]:
+    """Each training part with the folds that `Detector.fit` would make of it."""
     y, groups = labelled.hallucinated, labelled.groups
     try:
-        return [grouped_folds(y[part], groups[part], detector.folds, detector.seed) for part in parts]
+        return [
+            TrainingPart(part, grouped_folds(y[part], groups[part], detector.folds, detector.seed))
+            for part in parts
+        ]
     except InputError as error:
         raise InputError(f"a training part is too small for the detector's own folds: {error}") from None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A training part, the folds inside it, and for each pair the index of the reading it is measured by."""
-
-    train: npt.NDArray[np.intp]
-    inner: list[Fold]
-    use: npt.NDArray[np.intp]
-
-    def rows(self, features: Sequence[Mapping[int, Scores]]) -> Scores:
-        return np.stack([row[int(index)] for row, index in zip(features, self.use, strict=True)])
 
 
 def record_pairs(
@@ -261,6 +246,5 @@ def record_pairs(
         ],
         logprobs=logprobs,
         entropies=entropies,
-        last=pooler.states[:, POOLINGS.index("last")],
-        mean=pooler.states[:, POOLINGS.index("mean")],
+        states=pooler.states,
     )

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from halluscope.detector.states import POOLINGS
 from halluscope.errors import InputError
 from halluscope.folds import group_codes
 
@@ -31,10 +32,9 @@ class RecordedPairs:
         Log-probability of each answer token under the language model.
     entropies : list of ndarray, each of shape (answer tokens,)
         Entropy of the distribution that each answer token was drawn from.
-    last : ndarray of float32, shape (n, layers, d)
-        Residual stream at the last answer token; layer 0 is the embedding.
-    mean : ndarray of float32, shape (n, layers, d)
-        Mean of the residual stream over the answer tokens.
+    states : ndarray of float32, shape (n, 3, layers, d)
+        Residual stream pooled over the answer tokens, in the order of `halluscope.detector.states.POOLINGS`;
+        layer 0 is the embedding.
 
     Raises
     ------
@@ -46,16 +46,15 @@ class RecordedPairs:
     prompts: list[str]
     logprobs: list[Floats]
     entropies: list[Floats]
-    last: Floats
-    mean: Floats
+    states: Floats
 
     def __post_init__(self) -> None:
         lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
         if len(set(lengths.values())) != 1:
             raise InputError(f"recorded fields differ in length: {lengths}")
-        if self.last.ndim != 3 or self.last.shape != self.mean.shape:
+        if self.states.ndim != 4 or self.states.shape[1] != len(POOLINGS):
             raise InputError(
-                f"states of shape {self.last.shape} and {self.mean.shape}: both must be (pairs, layers, d)"
+                f"states of shape {self.states.shape}: they must be (pairs, {len(POOLINGS)}, layers, d)"
             )
         for number, (logprobs, entropies) in enumerate(zip(self.logprobs, self.entropies, strict=True)):
             if len(logprobs) == 0 or len(logprobs) != len(entropies):
@@ -66,6 +65,16 @@ class RecordedPairs:
     def __len__(self) -> int:
         return len(self.answers)
 
+    @property
+    def mean(self) -> Floats:
+        """Mean state over the answer's tokens, shape (n, layers, d)."""
+        return self.states[:, POOLINGS.index("mean")]
+
+    @property
+    def last(self) -> Floats:
+        """State at the last answer token, shape (n, layers, d)."""
+        return self.states[:, POOLINGS.index("last")]
+
     def take(self, index: ArrayLike) -> RecordedPairs:
         """The pairs with these row numbers, in this order."""
         rows = np.asarray(index, dtype=np.intp)
@@ -74,8 +83,7 @@ class RecordedPairs:
             prompts=[self.prompts[row] for row in rows],
             logprobs=[self.logprobs[row] for row in rows],
             entropies=[self.entropies[row] for row in rows],
-            last=self.last[rows],
-            mean=self.mean[rows],
+            states=self.states[rows],
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from halluscope.detector import Detector
-from halluscope.detector.training import check_labelled
+from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
 from halluscope.evaluation.evaluate import record_pairs

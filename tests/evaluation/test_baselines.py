@@ -36,8 +36,7 @@ def recorded(n, seed=0, shift=0.0):
         prompts=[f"Question {group}?" for group in groups],
         logprobs=[-rng.exponential(size=size) for size in tokens],
         entropies=[rng.exponential(size=size) for size in tokens],
-        last=states[0],
-        mean=states[1],
+        states=np.stack([states[1], states[0], states[0]], axis=1),  # mean, last, token
     )
     return pairs, y, groups
 
@@ -172,7 +171,7 @@ def test_recordings_must_agree(planted):
     pairs, _, _ = planted
     with pytest.raises(InputError, match="differ in length"):
         replace(pairs, answers=pairs.answers[:-1])
-    with pytest.raises(InputError, match=r"must be \(pairs, layers, d\)"):
-        replace(pairs, mean=pairs.mean[:, :2])
+    with pytest.raises(InputError, match=r"must be \(pairs, 3, layers, d\)"):
+        replace(pairs, states=pairs.states[:, :2])
     with pytest.raises(InputError, match="pair 0 needs one log-probability"):
         replace(pairs, logprobs=[np.array([]), *pairs.logprobs[1:]])

@@ -6,8 +6,8 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from halluscope.detector import Detector
+from halluscope.detector.labelled import check_labelled
 from halluscope.detector.states import pool_states
-from halluscope.detector.training import check_labelled
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.evaluate import ABLATIONS, evaluate, record_pairs
@@ -151,8 +151,7 @@ def test_recording_for_baselines(lm, noisy):
     labelled = check_labelled(as_pairs(noisy[:6]), None, None)
     tokenized = lm.tokenize_pairs(labelled.pairs)
     recorded = record_pairs(lm, labelled)
-    states = np.stack([recorded.mean, recorded.last], axis=1)
-    np.testing.assert_allclose(states, pool_states(lm, tokenized), atol=1e-5)
+    np.testing.assert_allclose(recorded.states, pool_states(lm, tokenized), atol=1e-5)
     for row, pair in enumerate(labelled.pairs):
         lens = lm.surface(pair.prompt, pair.answer)["lens"][-1]  # the last row is the model's own prediction
         np.testing.assert_allclose(recorded.logprobs[row], lens, atol=1e-4)

@@ -1,20 +1,9 @@
 import numpy as np
 import pytest
 
-from halluscope.detector.readings import cross_fit_readings
-from halluscope.detector.states import pool_states
-from halluscope.detector.training import (
-    check_labelled,
-    cross_fit_features,
-    features_by_reading,
-    question_marks,
-    training_digest,
-)
+from halluscope.detector.labelled import check_labelled, question_marks, training_digest
 from halluscope.errors import InputError
-from halluscope.features import measure_features
-from halluscope.folds import grouped_folds
 from halluscope.records import as_pairs
-from halluscope.surfaces import DEFAULT_MEASURES, record_surfaces
 
 PAIRS = as_pairs([("a?", "b."), ("a?", "c."), ("d?", "e.")])
 
@@ -88,34 +77,3 @@ def test_marks_know_a_question_whatever_the_answer_and_a_bare_statement_by_itsel
     assert marks[0] == marks[1]
     assert len(set(marks)) == 4
     assert all(len(mark) == 12 for mark in marks)
-
-
-@pytest.fixture(scope="module")
-def crossed(lm, records):
-    labelled = check_labelled(as_pairs(records), None, None)
-    folds = grouped_folds(labelled.hallucinated, labelled.groups, 3)
-    return labelled, folds, cross_fit_features(lm, labelled, folds, DEFAULT_MEASURES, 0.3)
-
-
-def test_features_of_a_pair_come_from_the_reading_that_never_saw_it(lm, crossed):
-    labelled, folds, (names, X, final) = crossed
-    tokenized = lm.tokenize_pairs(labelled.pairs)
-    readings = cross_fit_readings(pool_states(lm, tokenized), labelled.hallucinated, folds, 0.3)
-    for (_, test), reading in zip(folds, readings.held_out, strict=True):
-        surfaces = record_surfaces(lm, [tokenized[i] for i in test], [reading, *DEFAULT_MEASURES])
-        expected_names, expected = measure_features(surfaces)
-        assert names == expected_names
-        np.testing.assert_allclose(X[test], expected, rtol=1e-3, atol=1e-3)
-    np.testing.assert_array_equal(final.directions, readings.final.directions)
-
-
-def test_many_pairs_are_measured_in_pieces(lm, crossed, monkeypatch):
-    labelled, _, (names, _, final) = crossed
-    monkeypatch.setattr("halluscope.detector.training._CHUNK", 7)
-    seen = []
-    tokenized = lm.tokenize_pairs(labelled.pairs[:20])
-    found, rows = features_by_reading(lm, tokenized, DEFAULT_MEASURES, [final, final], progress=seen.append)
-    assert found == names
-    assert sum(seen) == len(rows) == 20
-    for row in rows:
-        np.testing.assert_array_equal(row[0], row[1])

@@ -1,0 +1,168 @@
+"""Cross-fitting: the features a classifier learns from, measured with readings that never saw the pair.
+
+A classifier trained on surfaces whose readings saw their own labels learns over-confident surfaces that no
+new answer has; cross-fitting gives it surfaces like those it will meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from halluscope.detector.readings import fit_reading, stack_readings
+from halluscope.features import measure_features
+from halluscope.folds import Fold
+from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.tokens import TokenizedPair
+from halluscope.surfaces import Measure, Reading, Surface, record_surfaces
+
+_CHUNK = 2000  # pairs whose surfaces are held at once
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingPart:
+    """Rows that may be learned from, and how they are folded.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Indices of pairs; whatever is not among them is held out.
+    folds : list of (train, test)
+        Grouped; places in `rows`, each in one test part.
+    """
+
+    rows: npt.NDArray[np.intp]
+    folds: list[Fold]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFitted:
+    """What one training part gives.
+
+    Parameters
+    ----------
+    part : TrainingPart
+    reading : Reading
+        Learned on the whole part, for answers outside of it.
+    features : ndarray of shape (pairs, features)
+        Of all pairs: those of the part measured with the reading that their fold held them out from, all
+        others with `reading`.
+    """
+
+    part: TrainingPart
+    reading: Reading
+    features: npt.NDArray[np.float64]
+
+
+def cross_fit(
+    lm: LanguageModel,
+    pairs: Sequence[TokenizedPair],
+    states: npt.NDArray[np.float32],
+    hallucinated: npt.NDArray[np.bool_],
+    parts: Sequence[TrainingPart],
+    measures: Sequence[Measure],
+    ridge: float,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[tuple[str, ...], list[CrossFitted]]:
+    """Learn the readings of one or more training parts, and measure all pairs in one pass through the model.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+    pairs : sequence of TokenizedPair
+    states : ndarray of shape (pairs, 3, layers, d)
+        What `pool_states` gives for them.
+    hallucinated : ndarray of shape (pairs,)
+    parts : sequence of TrainingPart
+        One to train a detector, one for each fold to cross-validate it.
+    measures : sequence of Measure
+        Channels that need no learned direction.
+    ridge : float
+        Penalty of the readings.
+    progress : callable, optional
+        Called with the number of pairs measured after each batch.
+
+    Returns
+    -------
+    names : tuple of str
+        Of the features.
+    fitted : list of CrossFitted
+        One for each part.
+    """
+    readings: list[Reading] = []
+    finals: list[Reading] = []
+    reading_of = np.empty((len(parts), len(pairs)), dtype=np.intp)
+    for number, part in enumerate(parts):
+        final = fit_reading(states, hallucinated, ridge, part.rows)
+        finals.append(final)
+        if len(part.rows) < len(pairs):
+            reading_of[number] = len(readings)
+            readings.append(final)
+        for train, test in part.folds:
+            reading_of[number, part.rows[test]] = len(readings)
+            readings.append(fit_reading(states, hallucinated, ridge, part.rows[train]))
+    names, features = measure_with(lm, pairs, measures, readings, reading_of, progress=progress)
+    return names, [CrossFitted(*fitted) for fitted in zip(parts, finals, features, strict=True)]
+
+
+def measure_with(
+    lm: LanguageModel,
+    pairs: Sequence[TokenizedPair],
+    measures: Sequence[Measure],
+    readings: Sequence[Reading],
+    reading_of: npt.NDArray[np.intp],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Features of every pair's surface under several readings, from one pass through the model.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+    pairs : sequence of TokenizedPair
+    measures : sequence of Measure
+        Channels that need no learned direction.
+    readings : sequence of Reading
+        Alternatives: each makes a surface of its own.
+    reading_of : ndarray of int, shape (sets, pairs)
+        For each set of features, the index of the reading that a pair is measured with.
+    progress : callable, optional
+        Called with the number of pairs done after each batch.
+
+    Returns
+    -------
+    names : tuple of str
+        Of the features.
+    features : ndarray of shape (sets, pairs, features)
+    """
+    stacked = stack_readings(readings)
+    names: tuple[str, ...] = ()
+    chunks = []
+    for begin in range(0, len(pairs), _CHUNK):
+        chunk = reading_of[:, begin : begin + _CHUNK]
+        surfaces = record_surfaces(lm, pairs[begin : begin + _CHUNK], [stacked, *measures], progress=progress)
+        found: npt.NDArray[np.float64] | None = None
+        for index, reading in enumerate(readings):
+            wanted = np.flatnonzero((chunk == index).any(axis=0))
+            if not len(wanted):
+                continue
+            names, rows = measure_features([pick_reading(surfaces[i], index, reading) for i in wanted])
+            if found is None:
+                found = np.full((*chunk.shape, len(names)), np.nan)
+            sets, places = np.nonzero(chunk[:, wanted] == index)
+            found[sets, wanted[places]] = rows[places]
+        chunks.append(found)
+    return names, np.concatenate([found for found in chunks if found is not None], axis=1)
+
+
+def pick_reading(surface: Surface, index: int, reading: Reading) -> Surface:
+    """From a surface with stacked readings, the surface that one of them alone would have given."""
+    first = index * len(reading.channels)
+    rows = [*range(first, first + len(reading.channels))]
+    rows += [c for c, name in enumerate(surface.channels) if ":" not in name]
+    channels = tuple(surface.channels[c].removeprefix(f"{index}:") for c in rows)
+    return Surface(surface.values[rows], channels, surface.tokens, surface.offsets, surface.answer)
