@@ -19,9 +19,10 @@ from halluscope.evaluation.evaluate import evaluate, record_pairs
 from halluscope.evaluation.report import print_results
 from halluscope.evaluation.transfer import evaluate_transfer
 from halluscope.lm.catalogue import DEFAULT_MODEL
-from halluscope.records import Pair, as_pairs
+from halluscope.records import as_pairs
 from models.card import write_card
-from models.facts import HELD_OUT_KINDS, build_pairs
+from models.facts import HELD_OUT_KINDS, UNKNOWN_KINDS, build_pairs
+from models.facts.split import is_trained_on
 
 MODELS = Path(__file__).parent
 BASELINES = ("length", "logprob", "best-layer probe")
@@ -49,9 +50,11 @@ def build(model: str, seed: int, folder: Path) -> None:
     folder : Path
         Where detector, ``results.json`` and ``README.md`` go.
     """
+    if not (folder / "knowledge.json").exists():
+        raise SystemExit(f"run first: python -m models.knowledge --model {model}")
     start = time.perf_counter()
     pairs = as_pairs(build_pairs(seed))
-    known, held_out = split_kinds(pairs)
+    known = [pair for pair in pairs if is_trained_on(str(pair.topic))]
     lm = LanguageModel.from_pretrained(model)
     detector = Detector(lm, seed=seed)
     recorded = record_pairs(lm, check_labelled(known, None, None))
@@ -59,11 +62,12 @@ def build(model: str, seed: int, folder: Path) -> None:
         detector, known, n_folds=5, seed=seed, baselines=BASELINES, fit=True, recorded=recorded
     )
     print_results(inside)
-    kinds = {kind: [p for p in held_out if p.topic == kind] for kind in HELD_OUT_KINDS}
+    sets = {"held-out kinds": HELD_OUT_KINDS, **{kind: (kind,) for kind in HELD_OUT_KINDS}}
+    sets["kinds it does not know"] = UNKNOWN_KINDS
     outside = evaluate_transfer(
         detector,
         known,
-        {"held-out kinds": held_out, **kinds},
+        {name: [pair for pair in pairs if pair.topic in kinds] for name, kinds in sets.items()},
         recorded=recorded,
         baselines=BASELINES,
         seed=seed,
@@ -72,6 +76,8 @@ def build(model: str, seed: int, folder: Path) -> None:
         "command": f"python -m models.build --model {model} --seed {seed}",
         "kinds": sorted({str(p.topic) for p in known}),
         "held_out_kinds": list(HELD_OUT_KINDS),
+        "unknown_kinds": list(UNKNOWN_KINDS),
+        "knowledge": json.loads((folder / "knowledge.json").read_text(encoding="utf-8")),
         "cross_validated": inside,
         "held_out": outside,
         "minutes": round((time.perf_counter() - start) / 60, 1),
@@ -80,14 +86,6 @@ def build(model: str, seed: int, folder: Path) -> None:
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write_card(folder, results, detector.training_)
     print(f"{folder}: built in {results['minutes']} minutes from {len(known)} pairs")
-
-
-def split_kinds(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Pairs of the kinds of fact that are trained on, and of those left out."""
-    return (
-        [pair for pair in pairs if pair.topic not in HELD_OUT_KINDS],
-        [pair for pair in pairs if pair.topic in HELD_OUT_KINDS],
-    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.facts.split import LEAST_KNOWN
+
 CARD = """# Detector for {model}
 
 Tells from the inner activity of the language model `{model}` whether an answer is hallucinated.
@@ -31,9 +33,14 @@ Kinds of fact that it never saw, beside baselines trained on the same pairs as t
 
 {outside}
 
+Left out of training, and in the last row, are the kinds that the language model hardly knows: those of which
+it gives the true answer a higher probability than the false one in fewer than {least} of 100 pairs
+(`python -m models.knowledge`: {unknown}). What a model does not know shows in nothing that it does inside,
+and no detector that looks into it can tell such answers apart.
+
 ## How to use it, and how not
 
-It knows a small model and facts about things: countries, cities, elements, companies, words, numbers, units.
+It knows a small model and facts about things: countries, cities, states, elements, companies, languages.
 On other topics it is weaker, and on free sentences, reasoning, long answers or answers about a given text it
 is untested or poor. Its probabilities are calibrated on its own topics and on half false answers: where false
 answers are rarer, they are too high. A detector is bound to its language model. **Train on your own model and
@@ -53,6 +60,11 @@ def write_card(folder: Path, results: Mapping[str, Any], training: Mapping[str, 
         pairs=f"{training['pairs']:,}",
         groups=training["groups"],
         kinds=", ".join(kind.replace("_", " ") for kind in results["kinds"]),
+        least=round(100 * LEAST_KNOWN),
+        unknown=", ".join(
+            f"{kind.replace('_', ' ')} {round(100 * results['knowledge'][kind]['preferred'])}"
+            for kind in results["unknown_kinds"]
+        ),
         n_folds=inside["detector"].split("-")[0],
         inside=auroc_table({"all kinds": inside}),
         outside=auroc_table(results["held_out"]),

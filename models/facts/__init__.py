@@ -1,8 +1,6 @@
 """Labelled (prompt, answer) pairs from fact tables, with which the default detectors are trained."""
 
 from models.facts.pairs import build_pairs
+from models.facts.split import HELD_OUT_KINDS, UNKNOWN_KINDS
 
-# Kinds that differ in nature from what remains: training without them measures transfer to unseen topics.
-HELD_OUT_KINDS = ("currency", "element_discoverer", "company_business")
-
-__all__ = ["HELD_OUT_KINDS", "build_pairs"]
+__all__ = ["HELD_OUT_KINDS", "UNKNOWN_KINDS", "build_pairs"]

@@ -13,8 +13,10 @@ from models.facts.country_templates import (
     BORDER,
     CAPITAL,
     CITY,
+    CITY_CONTINENT,
     CONTINENT,
     CURRENCY,
+    INTERNET,
     LANGUAGE,
     NAME_ABROAD,
     PROFILE,
@@ -252,6 +254,25 @@ def names_abroad() -> tuple[Fact, ...]:
     return without_doubles(facts)
 
 
+def continents_of(cities: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Return cities with the continents of their countries."""
+    continent = {fact.entity: fact.value for fact in continents()}
+    return tuple(
+        Fact(city.entity, city.subject, continent[city.entity], asides=city.asides)
+        for city in cities
+        if city.entity in continent
+    )
+
+
+def internet_domains() -> tuple[Fact, ...]:
+    """Return countries with the ending of their web addresses."""
+    return tuple(
+        Fact(c, country_name(c), r["tld"], asides=_asides(c)[:2])
+        for c, r in known_countries().items()
+        if r["tld"]
+    )
+
+
 def profiles() -> tuple[Fact, ...]:
     """Return descriptions of countries that combine continent, capital and currency."""
     capital = {f.entity: f.value for f in capitals()}
@@ -279,6 +300,7 @@ def domain() -> Domain:
     """Return all kinds of fact about countries."""
     names = {code: country_name(code) for code in known_countries()}
     ranking = sorted(known_countries().items(), key=lambda item: -item[1]["population"])
+    cities = large_cities(names)
     entities = tuple(Entity(code, row["continentcode"], rank) for rank, (code, row) in enumerate(ranking))
     return Domain(
         "country",
@@ -289,7 +311,9 @@ def domain() -> Domain:
             Kind("currency", currencies(), CURRENCY, shared=True),
             Kind("official_language", languages(), LANGUAGE, shared=True),
             Kind("border", borders(), BORDER, shared=True),
-            Kind("city_country", large_cities(names), CITY),
+            Kind("city_country", cities, CITY),
+            Kind("city_continent", continents_of(cities), CITY_CONTINENT, shared=True),
+            Kind("internet_domain", internet_domains(), INTERNET),
             Kind("country_name_abroad", names_abroad(), NAME_ABROAD),
             Kind("country_profile", profiles(), PROFILE),
         ),

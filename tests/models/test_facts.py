@@ -4,15 +4,20 @@ import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from models.facts import HELD_OUT_KINDS, build_pairs
+from halluscope.lm.catalogue import DEFAULT_MODEL
+from models.facts import HELD_OUT_KINDS, UNKNOWN_KINDS, build_pairs
 from models.facts.__main__ import main
 from models.facts.pairs import all_pairs, domains
+from models.facts.split import LEAST_KNOWN, is_trained_on
 from models.facts.wording import length_auroc, wording_scores
+
+MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,9 @@ def test_there_are_enough_pairs_of_enough_kinds(records):
     assert sum(counts.values()) >= 9000
     assert max(counts.values()) < 0.1 * len(records)
     assert min(counts.values()) >= 300
+    trained_on = {kind: count for kind, count in counts.items() if is_trained_on(kind)}
+    assert len(trained_on) >= 8
+    assert sum(trained_on.values()) >= 8000
 
 
 def test_every_kind_is_balanced_and_no_text_stands_twice(records):
@@ -109,6 +117,14 @@ def test_no_false_statement_is_true_in_the_table(pairs, kinds):
         ("kind_of_thing", "a penguin", "a bird"),
         ("unit_quantity", "a newton", "force"),
         ("number_word", "seven", "sieben"),
+        ("city_continent", "Kyoto", "Asia"),
+        ("internet_domain", "Germany", ".de"),
+        ("state_capital", "Texas", "Austin"),
+        ("state_abbreviation", "California", "CA"),
+        ("character_name", "%", "the percent sign"),
+        ("file_extension", "Python", ".py"),
+        ("language_script", "Russian", "Cyrillic"),
+        ("language_code", "German", "de"),
     ],
 )
 def test_known_facts_are_in_the_tables(kinds, kind, subject, value):
@@ -125,8 +141,16 @@ def test_forms_vary_and_some_prompts_are_empty(records):
     assert 0.01 < np.mean([record["prompt"] == "" for record in records]) < 0.15
 
 
-def test_held_out_kinds_exist(records):
-    assert set(HELD_OUT_KINDS) < {record["topic"] for record in records}
+def test_kinds_that_are_not_trained_on_exist(records):
+    assert not set(HELD_OUT_KINDS) & set(UNKNOWN_KINDS)
+    assert {*HELD_OUT_KINDS, *UNKNOWN_KINDS} < {record["topic"] for record in records}
+
+
+def test_unknown_kinds_are_those_that_the_model_was_measured_not_to_know(kinds):
+    measured = json.loads((MODELS / DEFAULT_MODEL / "knowledge.json").read_text(encoding="utf-8"))
+    assert set(measured) == set(kinds)
+    unknown = {kind for kind, row in measured.items() if row["preferred"] < LEAST_KNOWN}
+    assert unknown == set(UNKNOWN_KINDS)
 
 
 def test_length_does_not_tell_the_label(records):
