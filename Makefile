@@ -25,6 +25,7 @@ lint: $(VENV)/.development
 	$(BIN)/mypy
 
 models: $(VENV)/.development  ## rebuild the shipped detector and its model card
+	$(BIN)/python -m models.knowledge
 	$(BIN)/python -m models.build
 
 tables: $(VENV)/.development  ## render the README's tables from the benchmarks' results

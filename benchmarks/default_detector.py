@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 from halluscope import Detector, LanguageModel
+from halluscope.detector.labelled import check_labelled, training_digest
 from halluscope.detector.shipped import shipped_detector
 from halluscope.evaluation.transfer import evaluate_transfer
 from halluscope.lm.catalogue import DEFAULT_MODEL
@@ -38,6 +39,8 @@ def main() -> None:
     for name in arguments.corpora:
         unknown[name] = list(read_records(arguments.data / f"{name}.jsonl", labelled=True))
     known = [pair for pair in as_pairs(build_pairs(detector.seed)) if is_trained_on(str(pair.topic))]
+    if training_digest(check_labelled(known, None, None)) != detector.training_["digest"]:
+        raise SystemExit("the shipped detector was trained on another corpus: run make models")
     baselines = () if arguments.quick else BASELINES
     results = evaluate_transfer(detector, known, unknown, baselines=baselines)
     for name, result in results.items():

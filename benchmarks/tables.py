@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import corpora, default_detector
+from halluscope.lm.catalogue import DEFAULT_MODEL
 from models.card import auroc_table
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,8 @@ def shipped_table() -> str:
     )
     rows: dict[str, Mapping[str, Any]] = {
         "its kinds of fact, cross-validated": built["cross_validated"],
-        "kinds of fact left out": built["held_out"]["held-out kinds"],
+        "subjects and kinds of fact left out": built["held_out"]["held-out kinds"],
+        "kinds of fact that the model hardly knows": built["held_out"]["kinds that the model hardly knows"],
     }
     if default_detector.RESULTS.exists():
         carried = json.loads(default_detector.RESULTS.read_text(encoding="utf-8"))
@@ -64,7 +66,7 @@ def corpora_table() -> str:
         " best-layer probe | all-layer probe | SAPLMA | stack |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    results = corpora.load_results()
+    results = {key: r for key, r in corpora.load_results().items() if key.startswith(f"{DEFAULT_MODEL}/")}
     if not results:
         return "Not measured yet for this version."
     wins = counted = 0

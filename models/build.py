@@ -63,7 +63,7 @@ def build(model: str, seed: int, folder: Path) -> None:
     )
     print_results(inside)
     sets = {"held-out kinds": HELD_OUT_KINDS, **{kind: (kind,) for kind in HELD_OUT_KINDS}}
-    sets["kinds it does not know"] = UNKNOWN_KINDS
+    sets["kinds that the model hardly knows"] = UNKNOWN_KINDS
     outside = evaluate_transfer(
         detector,
         known,

@@ -17,8 +17,8 @@ Built by `{command}`; every number below is in `results.json` beside this file.
 
 {pairs} labelled pairs in {groups} groups that the project makes itself from the fact tables of well-kept
 packages (`models/facts`): {kinds}. Half of the answers are false: values of the right type taken from other
-subjects of the same group. Wording alone gives nothing away: `python -m models.facts --out facts.jsonl`
-prints the AUROC of length and of a text-only classifier for every kind (about 0.50).
+subjects of the same group. `python -m models.facts --out facts.jsonl` prints for every kind what length and a
+text-only classifier make of it.
 
 ## How good it is
 
@@ -33,10 +33,10 @@ Kinds of fact that it never saw, beside baselines trained on the same pairs as t
 
 {outside}
 
-Left out of training, and in the last row, are the kinds that the language model hardly knows: those of which
-it gives the true answer a higher probability than the false one in fewer than {least} of 100 pairs
-(`python -m models.knowledge`: {unknown}). What a model does not know shows in nothing that it does inside,
-and no detector that looks into it can tell such answers apart.
+No subject of these kinds was in training. Left out as well, and in the last row, are kinds of fact about the
+subjects of training that the language model hardly knows: those of which it gives the true answer a higher
+probability than the false one in fewer than {least} of 100 pairs, where 50 is chance
+(`python -m models.knowledge`: {unknown}).
 
 ## How to use it, and how not
 

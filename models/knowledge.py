@@ -41,6 +41,7 @@ def main() -> None:
     for kind, row in sorted(result.items(), key=lambda item: -item[1]["preferred"]):
         print(f"{kind:<22}{row['twins']:>6}{row['preferred']:>8.3f}")
     path = MODELS / arguments.model / "knowledge.json"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
@@ -56,7 +57,8 @@ def sampled_twins(pairs: Sequence[Pair], limit: int) -> list[tuple[Pair, Pair]]:
     """
     by_kind: dict[str, list[tuple[Pair, Pair]]] = defaultdict(list)
     for true, false in zip(pairs[::2], pairs[1::2], strict=True):
-        by_kind[true.kind].append((true, false))
+        if true.prompt == false.prompt:  # not where the prompt names the value
+            by_kind[true.kind].append((true, false))
     chance = random.Random(0)  # noqa: S311 - a sample, not a secret
     return [twin for twins in by_kind.values() for twin in chance.sample(twins, min(limit, len(twins)))]
 

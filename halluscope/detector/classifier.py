@@ -38,7 +38,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
     calibrator_ : LogisticRegression
         Maps its log-odds to calibrated ones, fitted on out-of-fold predictions; see `fit_calibrator`.
     out_of_fold_ : ndarray of shape (pairs,)
-        Calibrated probability of each training pair from members that did not see its group.
+        Calibrated probability of each training pair from members that were not fitted on its group.
     classes_ : ndarray
         ``[False, True]``.
     """

@@ -6,7 +6,7 @@ new answer has; cross-fitting gives it surfaces like those it will meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.surfaces import Measure, Reading, Surface, record_surfaces
 
-_CHUNK = 2000  # pairs whose surfaces are held at once
+_VALUES = 2**27  # heights of all surfaces that are held at once: half a gigabyte
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +142,10 @@ def measure_with(
     stacked = stack_readings(readings)
     names: tuple[str, ...] = ()
     chunks = []
-    for begin in range(0, len(pairs), _CHUNK):
-        chunk = reading_of[:, begin : begin + _CHUNK]
-        surfaces = record_surfaces(lm, pairs[begin : begin + _CHUNK], [stacked, *measures], progress=progress)
+    rows_of_a_token = lm.n_layers * (len(stacked.channels) + sum(len(m.channels) for m in measures))
+    for begin, end in _chunks([len(pair.tokens) * rows_of_a_token for pair in pairs]):
+        chunk = reading_of[:, begin:end]
+        surfaces = record_surfaces(lm, pairs[begin:end], [stacked, *measures], progress=progress)
         found: npt.NDArray[np.float64] | None = None
         for index, reading in enumerate(readings):
             wanted = np.flatnonzero((chunk == index).any(axis=0))
@@ -157,6 +158,17 @@ def measure_with(
             found[sets, wanted[places]] = rows[places]
         chunks.append(found)
     return names, np.concatenate([found for found in chunks if found is not None], axis=1)
+
+
+def _chunks(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last index of runs whose sizes add up to `_VALUES` at most, or that are a single pair."""
+    begin = held = 0
+    for index, size in enumerate(sizes):
+        if held and held + size > _VALUES:
+            yield begin, index
+            begin, held = index, 0
+        held += size
+    yield begin, len(sizes)
 
 
 def pick_reading(surface: Surface, index: int, reading: Reading) -> Surface:

@@ -83,7 +83,7 @@ def describe_training(labelled: LabelledPairs, out_of_fold: npt.NDArray[np.float
     ----------
     labelled : LabelledPairs
     out_of_fold : ndarray of shape (pairs,)
-        Probabilities from classifiers that did not see the pair's group.
+        Probabilities from classifiers that were not fitted on the pair's group.
 
     Returns
     -------

@@ -22,6 +22,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
 CHANNELS = tuple(SOURCES)
 """Names of the readings."""
 
+_ROUNDING = 1e-5  # of a projection, relative to the lengths of state and direction
+
 
 def fit_reading(
     states: npt.NDArray[np.float32],
@@ -64,9 +66,11 @@ def fit_reading(
             x = torch.cat([pooled[source] for source in sources])
             direction = _ridge_direction(x, y.repeat(len(sources)), ridge)
             projection = pooled["token"] @ direction
+            # where all tokens are one, their spread is rounding error, and no unit to measure others in
+            rounding = _ROUNDING * direction.norm() * pooled["token"].norm(dim=1).mean()
             directions[r, layer] = direction
             centres[r, layer] = projection.mean()
-            scales[r, layer] = projection.std().clamp_min(1e-12)
+            scales[r, layer] = projection.std().clamp_min(rounding.clamp_min(1e-12))
     return Reading(CHANNELS, directions, centres, scales)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,9 +14,7 @@ from halluscope.lm.recording import LayerState
 from halluscope.lm.tokens import TokenizedPair
 
 POOLINGS = ("mean", "last", "token")
-"""Over all answer tokens, at the last one, and at one token of each answer, its position taken in turn."""
-
-_GOLDEN = (math.sqrt(5) - 1) / 2
+"""Over all answer tokens, at the last one, and at one token of each answer that stands for any."""
 
 
 class StatePooler:
@@ -26,8 +24,8 @@ class StatePooler:
     ----------
     lm : LanguageModel
         The model that is visited.
-    n_pairs : int
-        Pairs that will be visited.
+    pairs : sequence of TokenizedPair
+        The pairs that will be visited.
 
     Attributes
     ----------
@@ -35,8 +33,9 @@ class StatePooler:
         Float32, in the order of `POOLINGS`; filled batch by batch.
     """
 
-    def __init__(self, lm: LanguageModel, n_pairs: int) -> None:
-        self.states = np.empty((n_pairs, len(POOLINGS), lm.n_layers, lm.hidden_size), dtype=np.float32)
+    def __init__(self, lm: LanguageModel, pairs: Sequence[TokenizedPair]) -> None:
+        self._sampled = [sampled_token(pair) for pair in pairs]
+        self.states = np.empty((len(pairs), len(POOLINGS), lm.n_layers, lm.hidden_size), dtype=np.float32)
 
     def __call__(self, indices: list[int]) -> Callable[[LayerState], None]:
         """What takes the layers of the batch with these pairs."""
@@ -46,27 +45,16 @@ class StatePooler:
             mean = torch.stack([answer.mean(dim=0) for answer in answers])
             last = torch.stack([answer[-1] for answer in answers])
             token = torch.stack(
-                [answer[sampled_token(i, len(answer))] for i, answer in zip(indices, answers, strict=True)]
+                [answer[self._sampled[i]] for i, answer in zip(indices, answers, strict=True)]
             )
             self.states[indices, :, layer.layer] = torch.stack([mean, last, token], dim=1).cpu().numpy()
 
         return visit
 
 
-def sampled_token(number: int, n_tokens: int) -> int:
-    """Which token of an answer stands for a token anywhere.
-
-    Weyl's sequence of multiples of the golden ratio: over pairs, all positions come equally often, also over
-    every other pair, as when true and invented answers alternate. The batch does not matter.
-
-    Parameters
-    ----------
-    number : int
-        Place of the pair in its list.
-    n_tokens : int
-        Tokens of its answer.
-    """
-    return int((number + 1) * _GOLDEN % 1 * n_tokens)
+def sampled_token(pair: TokenizedPair) -> int:
+    """Which token of an answer stands for any: drawn by a checksum of the pair, whatever its batch."""
+    return zlib.crc32(np.asarray(pair.ids, dtype=np.int64).tobytes()) % len(pair.tokens)
 
 
 def pool_states(
@@ -91,6 +79,6 @@ def pool_states(
     ndarray of shape (pairs, 3, layers, d)
         Float32, in the order of `POOLINGS`.
     """
-    pooler = StatePooler(lm, len(pairs))
+    pooler = StatePooler(lm, pairs)
     lm.visit(pairs, pooler, progress=progress)
     return pooler.states

@@ -221,7 +221,7 @@ def record_pairs(
         Show a progress bar; only on an interactive standard error if not given.
     """
     tokenized = lm.tokenize_pairs(labelled.pairs)
-    pooler = StatePooler(lm, len(tokenized))
+    pooler = StatePooler(lm, tokenized)
     logprobs: list[Scores] = [np.empty(0)] * len(tokenized)
     entropies: list[Scores] = [np.empty(0)] * len(tokenized)
 

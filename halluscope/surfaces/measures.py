@@ -145,7 +145,7 @@ class Reading:
     directions : Tensor of shape (readings, layers, d)
         Float32.
     centres, scales : Tensor of shape (readings, layers)
-        Mean and standard deviation of the projection over training pairs.
+        Mean and standard deviation of the projections of single tokens of training pairs.
     """
 
     channels: tuple[str, ...]

@@ -24,7 +24,21 @@ ACCENTED = {
     "Düsseldorf",
     "Zürich",
 }
-BOROUGHS = {"Brooklyn", "Queens", "Manhattan", "The Bronx", "Soweto", "Pest", "Buda", "Gold Coast", "Nansana"}
+# Boroughs, districts and provinces.
+BOROUGHS = {
+    "Brooklyn",
+    "Queens",
+    "Manhattan",
+    "The Bronx",
+    "Soweto",
+    "Pest",
+    "Buda",
+    "Gold Coast",
+    "Nansana",
+    "Bandundu Province",
+    "South Dublin",
+    "Magugpo Poblacion",
+}
 # A namesake elsewhere does not matter when it is this many times smaller.
 NAMESAKE_RATIO = 20
 

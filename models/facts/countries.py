@@ -16,7 +16,6 @@ from models.facts.country_templates import (
     CITY_CONTINENT,
     CONTINENT,
     CURRENCY,
-    INTERNET,
     LANGUAGE,
     NAME_ABROAD,
     PROFILE,
@@ -130,6 +129,8 @@ CONTINENTS = {
     "OC": "Oceania",
     "SA": "South America",
 }
+# Cities on another continent than most of their country.
+OFF_CONTINENT = {"Santa Cruz de Tenerife", "Las Palmas de Gran Canaria", "Honolulu"}
 MOST_ALIKE = 0.6
 # Both are called Congo for short in some languages.
 TWO_CONGOS = {"CD", "CG"}
@@ -255,21 +256,12 @@ def names_abroad() -> tuple[Fact, ...]:
 
 
 def continents_of(cities: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    """Return cities with the continents of their countries."""
+    """Return cities with their continents, without Australia, which many call a continent itself."""
     continent = {fact.entity: fact.value for fact in continents()}
     return tuple(
         Fact(city.entity, city.subject, continent[city.entity], asides=city.asides)
         for city in cities
-        if city.entity in continent
-    )
-
-
-def internet_domains() -> tuple[Fact, ...]:
-    """Return countries with the ending of their web addresses."""
-    return tuple(
-        Fact(c, country_name(c), r["tld"], asides=_asides(c)[:2])
-        for c, r in known_countries().items()
-        if r["tld"]
+        if city.entity in continent and city.subject not in OFF_CONTINENT and city.entity != "AU"
     )
 
 
@@ -313,7 +305,6 @@ def domain() -> Domain:
             Kind("border", borders(), BORDER, shared=True),
             Kind("city_country", cities, CITY),
             Kind("city_continent", continents_of(cities), CITY_CONTINENT, shared=True),
-            Kind("internet_domain", internet_domains(), INTERNET),
             Kind("country_name_abroad", names_abroad(), NAME_ABROAD),
             Kind("country_profile", profiles(), PROFILE),
         ),

@@ -126,7 +126,7 @@ CITY = Phrasing(
         "Where can you find the city of {s}?",
     ),
     ask_subject=(
-        "Name a large city in {v}.",
+        "Name a city in {v}.",
         "Give an example of a city in {v}.",
         "What is one of the biggest cities of {v}?",
     ),
@@ -193,39 +193,14 @@ CITY_CONTINENT = Phrasing(
         "Name the continent of {s}.",
         "Where in the world is {s}?",
     ),
-    ask_subject=("Name a large city in {v}.", "Which city lies in {v}?", "Give an example of a city in {v}."),
+    ask_subject=("Name a city in {v}.", "Which city lies in {v}?", "Give an example of a city in {v}."),
     claims=(
         "{S} is a city in {v}.",
         "{S} is in {v}.",
         "The city of {s} lies in {v}.",
         "Whoever wants to see {s} has to travel to {v}.",
         "The continent on which {s} lies is {v}.",
-        "One of the large cities of {v} is {s}.",
+        "One of the cities of {v} is {s}.",
     ),
     short=("{V}.", "{V}", "In {v}.", "It is in {v}.", "The answer is {v}.", "It lies in {v}."),
-)
-INTERNET = Phrasing(
-    ask=(
-        "What is the internet domain of {s}?",
-        "What do web addresses from {s} end in?",
-        "Which top-level domain belongs to {s}?",
-        "How do the names of websites in {s} end?",
-        "Name the country domain of {s}.",
-        "Which ending do web addresses in {s} have?",
-    ),
-    ask_subject=(
-        "Which country has the domain {v} on the internet?",
-        "To which country do {v} addresses belong?",
-        "A web address ends in {v} and I wonder which country that is.",
-    ),
-    about_value=("Tell me something about {v} addresses.", "Explain what {v} means in a web address."),
-    claims=(
-        "Web addresses from {s} end in {v} as a rule.",
-        "The internet domain of {s} is {v} by convention.",
-        "The ending {v} belongs to {s}.",
-        "Websites with {v} come from {s}.",
-        "{S} has {v} as its top-level domain.",
-        "The domain {v} stands for {s}.",
-    ),
-    short=("{v}", "It is {v}", "They end in {v}", "The domain is {v}", "The ending is {v}"),
 )

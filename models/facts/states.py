@@ -1,4 +1,4 @@
-"""Facts about the United States: capitals and abbreviations of the states, and which state a city is in."""
+"""Facts about the United States: capitals of the states, and which state a city is in."""
 
 from collections import Counter
 from typing import Any
@@ -75,50 +75,20 @@ STATE_CAPITAL = Phrasing(
         "The capital of {s} is {v}.",
         "{V} is the capital of {s}.",
         "{S}'s state capital is {v}.",
-        "The city of {v} is the capital of {s}.",
+        "{V} is the city where the government of {s} sits.",
         "The governor of {s} works in {v}, the state's capital.",
         "The seat of the government of {s} is in {v}.",
     ),
 )
-ABBREVIATION = Phrasing(
-    ask=(
-        "What is the postal abbreviation of {s}?",
-        "How is {s} abbreviated in addresses?",
-        "Which two letters stand for the state of {s}?",
-        "What do I write for {s} in an American address?",
-        "Name the two-letter code of {s}.",
-        "Abbreviate {s}.",
-    ),
-    ask_subject=(
-        "Which state is {v}?",
-        "Which American state does {v} stand for?",
-        "An address ends in {v}. Which state is that?",
-    ),
-    about_value=("What do the letters {v} stand for?", "Explain the abbreviation {v}."),
-    claims=(
-        "The postal abbreviation of {s} is {v}.",
-        "{S} is abbreviated {v} in addresses.",
-        "{V} stands for {s}.",
-        "The letters {v} on an envelope mean {s}.",
-        "The two-letter code of {s} is {v}.",
-        "Write {v} for {s} in an address.",
-    ),
-    short=("{V}.", "{V}", "It is {v}.", "The letters are {v}.", "You write {v}.", "The abbreviation is {v}."),
-)
 
 
 def state_capitals() -> tuple[Fact, ...]:
-    """Return the states with their capitals, without those that name the state."""
+    """Return the states with their capitals, without those that name the state or share its name."""
     return tuple(
         Fact(state.abbr, state.name, state.capital)
         for state in us.states.STATES
-        if state.capital and state.name not in state.capital
+        if state.capital and state.name not in state.capital and state.name != "Georgia"
     )
-
-
-def abbreviations() -> tuple[Fact, ...]:
-    """Return the states with their two letters."""
-    return tuple(Fact(state.abbr, state.name, state.abbr) for state in us.states.STATES)
 
 
 def city_states() -> tuple[Fact, ...]:
@@ -168,6 +138,5 @@ def domain() -> Domain:
         (
             Kind("city_state", facts, CITY_STATE),
             Kind("state_capital", state_capitals(), STATE_CAPITAL),
-            Kind("state_abbreviation", abbreviations(), ABBREVIATION),
         ),
     )

@@ -72,6 +72,15 @@ def test_constant_coordinates_and_equal_states_are_finite(n, d):
         assert tensor.isfinite().all()
 
 
+def test_one_token_everywhere_is_no_unit_to_measure_others_in():
+    states, hallucinated = random_states(60, 12)
+    rng = np.random.default_rng(5)
+    states[:, :, 0] = states[0, 0, 0] * (1 + 1e-7 * rng.normal(size=(60, len(POOLINGS), 12)))
+    reading = fit_reading(states, hallucinated, 0.3)
+    others, _ = random_states(60, 12, seed=9)
+    assert abs(project(others, reading, "reading", "token")[:, 0]).max() < 1e6
+
+
 def test_only_the_given_rows_are_learned_from():
     states, hallucinated = random_states(80, 10)
     rows = np.arange(0, 80, 2)

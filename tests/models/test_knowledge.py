@@ -11,7 +11,7 @@ def test_twins_are_one_fact_in_the_same_words():
     for true, false in twins:
         assert not true.hallucinated
         assert false.hallucinated
-        assert (true.kind, true.fact) == (false.kind, false.fact)
+        assert (true.kind, true.fact, true.prompt) == (false.kind, false.fact, false.prompt)
 
 
 def test_the_answer_of_higher_probability_is_preferred(lm):
