@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,9 +30,9 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m models.knowledge", description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="known name of the language model")
-    parser.add_argument("--limit", type=int, default=150, help="most true answers of a kind (default 150)")
+    parser.add_argument("--most", type=int, default=300, help="most pairs of a kind (default 300)")
     arguments = parser.parse_args()
-    twins = sampled_twins(all_pairs(), arguments.limit)
+    twins = comparable_twins(all_pairs(most=arguments.most))
     preferred = preferences(LanguageModel.from_pretrained(arguments.model), twins)
     result = {
         kind: {"twins": len(found), "preferred": float(np.mean(found))} for kind, found in preferred.items()
@@ -45,22 +44,17 @@ def main() -> None:
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def sampled_twins(pairs: Sequence[Pair], limit: int) -> list[tuple[Pair, Pair]]:
-    """True answers with their false twins, at most so many of a kind.
+def comparable_twins(pairs: Sequence[Pair]) -> list[tuple[Pair, Pair]]:
+    """True answers with their false twins, both to the same prompt.
 
     Parameters
     ----------
     pairs : sequence of Pair
-        As `all_pairs` gives them: every false pair behind the true one of the same fact and form.
-    limit : int
-        Most twins of a kind.
+        As `all_pairs` gives them: every false pair behind the true one of the same fact and form. A prompt
+        that names the value differs between the two.
     """
-    by_kind: dict[str, list[tuple[Pair, Pair]]] = defaultdict(list)
-    for true, false in zip(pairs[::2], pairs[1::2], strict=True):
-        if true.prompt == false.prompt:  # not where the prompt names the value
-            by_kind[true.kind].append((true, false))
-    chance = random.Random(0)  # noqa: S311 - a sample, not a secret
-    return [twin for twins in by_kind.values() for twin in chance.sample(twins, min(limit, len(twins)))]
+    twins = zip(pairs[::2], pairs[1::2], strict=True)
+    return [(true, false) for true, false in twins if true.prompt == false.prompt]
 
 
 def preferences(lm: LanguageModel, twins: Sequence[tuple[Pair, Pair]]) -> dict[str, list[float]]:

@@ -127,7 +127,9 @@ def _round(
     return pairs
 
 
-def kind_pairs(domain: Domain, kind: Kind, groups: list[list[str]], rng: random.Random) -> list[Pair]:
+def kind_pairs(
+    domain: Domain, kind: Kind, groups: list[list[str]], rng: random.Random, most: int
+) -> list[Pair]:
     """Make the pairs of one kind.
 
     Parameters
@@ -140,6 +142,8 @@ def kind_pairs(domain: Domain, kind: Kind, groups: list[list[str]], rng: random.
         Partition of the domain's entities.
     rng : random.Random
         Source of chance.
+    most : int
+        From this number of pairs on no more are made.
 
     Returns
     -------
@@ -150,7 +154,6 @@ def kind_pairs(domain: Domain, kind: Kind, groups: list[list[str]], rng: random.
     made: dict[int, list[Pair]] = {number: [] for number in range(len(groups))}
     seen: set[tuple[str, str]] = set()
     uses: Counter[Fact] = Counter()
-    most = MOST_PAIRS if is_trained_on(kind.name) else MOST_MEASURED
     total, idle = 0, 0
     # Groups take turns, so that well-supplied ones do not crowd out the others.
     while total < most and idle < TRIES:
@@ -169,13 +172,15 @@ def kind_pairs(domain: Domain, kind: Kind, groups: list[list[str]], rng: random.
     return [pair for number in sorted(made) for pair in made[number]]
 
 
-def all_pairs(seed: int = 0) -> list[Pair]:
+def all_pairs(seed: int = 0, most: int | None = None) -> list[Pair]:
     """Make the pairs of all kinds.
 
     Parameters
     ----------
     seed : int, default 0
         Seed of every random choice.
+    most : int, optional
+        Of a kind; more of those that are trained on than of the others if not given.
 
     Returns
     -------
@@ -187,7 +192,9 @@ def all_pairs(seed: int = 0) -> list[Pair]:
         # A generator for each kind: a change to one table leaves the pairs of the others as they were.
         groups = partition(domain.entities, random.Random(f"{seed} {domain.name}"))  # noqa: S311
         for kind in domain.kinds:
-            pairs += kind_pairs(domain, kind, groups, random.Random(f"{seed} {kind.name}"))  # noqa: S311
+            wanted = most or (MOST_PAIRS if is_trained_on(kind.name) else MOST_MEASURED)
+            rng = random.Random(f"{seed} {kind.name}")  # noqa: S311 - a corpus, not a secret
+            pairs += kind_pairs(domain, kind, groups, rng, wanted)
     return pairs
 
 
