@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from halluscope.errors import ContextWindowError, InputError
+from halluscope.lm.messages import HiddenControls, as_messages
 from halluscope.lm.offsets import align_offsets, decode_with_offsets
 from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
 
@@ -177,11 +177,11 @@ class PairTokenizer:
             names = {index: text for text, index in self.control_ids.items()}
             return _Opening(ids, anchor=names.get(ids[-1], ""))
         if self.tokenizer.chat_template:
-            return self._chat_opening(_as_messages(prompt, context))
+            return self._chat_opening(as_messages(prompt, context))
         return self._plain_opening(prompt, context)
 
     def _chat_opening(self, messages: list[dict[str, Any]]) -> _Opening:
-        hiding = _Hiding(self._control_pattern, messages)
+        hiding = HiddenControls(self._control_pattern, messages)
         rendered = self._render(hiding.messages)
         # the template's own control tokens take turns with the text around them
         *head, tail = self._control_pattern.split(rendered)
@@ -208,7 +208,7 @@ class PairTokenizer:
 
     def _plain_opening(self, prompt: Prompt, context: str | None) -> _Opening:
         if not isinstance(prompt, str):
-            prompt = "\n".join(message["content"] for message in _as_messages(prompt, None))
+            prompt = "\n".join(message["content"] for message in as_messages(prompt, None))
         parts = [context] if context else []
         if prompt.strip():
             parts.append(PLAIN_FORM.format(prompt=prompt))
@@ -295,43 +295,6 @@ class PairTokenizer:
         return ids, align_offsets(self.tokenizer, ids, text)
 
 
-class _Hiding:
-    """Chat messages with marks in place of the control tokens that users wrote: no template revives them.
-
-    Parameters
-    ----------
-    pattern : Pattern
-        Matches a control token.
-    messages : list of dict
-        As the user gave them; control tokens are hidden in every text of theirs, the role included.
-    """
-
-    def __init__(self, pattern: re.Pattern[str], messages: list[dict[str, Any]]) -> None:
-        self.hidden: list[str] = []
-        self._pattern = pattern
-        written = json.dumps(messages, ensure_ascii=False, default=str)
-        # a character for private use that nobody uses here
-        self._mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in written)
-        self.messages: list[dict[str, Any]] = self._hide(messages)
-
-    def _hide(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._pattern.sub(self._hide_match, value)
-        if isinstance(value, Mapping):
-            return {key: self._hide(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._hide(item) for item in value]
-        return value
-
-    def _hide_match(self, match: re.Match[str]) -> str:
-        self.hidden.append(match.group())
-        return f"{self._mark}{len(self.hidden) - 1}{self._mark}"
-
-    def reveal(self, text: str) -> str:
-        """The text with the hidden control tokens written out again."""
-        return re.sub(f"{self._mark}(\\d+){self._mark}", lambda m: self.hidden[int(m.group(1))], text)
-
-
 def _is_markup(text: str) -> bool:
     """Whether an added token looks like a sign to the model (``<think>``) and not like a word or a space."""
     return bool(text.strip()) and not text.strip().isalnum()
@@ -339,24 +302,6 @@ def _is_markup(text: str) -> bool:
 
 def _as_ids(ids: Any) -> list[int]:
     return [int(i) for i in (ids.tolist() if hasattr(ids, "tolist") else ids)]
-
-
-def _as_messages(prompt: Any, context: str | None) -> list[dict[str, Any]]:
-    """Chat messages with text contents; the context goes before the last question."""
-    if isinstance(prompt, str):
-        messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
-    else:
-        messages = [{**m, "content": _text_of(m["content"])} for m in prompt]
-    if context:
-        asked = [number for number, message in enumerate(messages) if message["role"] == "user"]
-        last = asked[-1] if asked else -1
-        text = "\n\n".join(part for part in (context, messages[last]["content"]) if part)
-        messages[last] = {**messages[last], "content": text}
-    return messages
-
-
-def _text_of(content: str | Sequence[Mapping[str, str]]) -> str:
-    return content if isinstance(content, str) else "\n".join(part["text"] for part in content)
 
 
 def _cut_inside(pattern: re.Pattern[str], text: str) -> list[str]:

@@ -16,6 +16,12 @@ def test_every_table_has_a_place_in_the_readme():
         assert "TABLE" in replace_table(text, name, "TABLE")
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_the_readme_shows_the_results_as_they_are(name):
+    text = README.read_text(encoding="utf-8")
+    assert replace_table(text, name, TABLES[name]()) == text
+
+
 def test_replacing_changes_nothing_else():
     text = "a\n<!-- table x -->\nold\n<!-- end x -->\nb"
     assert replace_table(text, "x", r"new \1") == "a\n<!-- table x -->\nnew \\1\n<!-- end x -->\nb"
