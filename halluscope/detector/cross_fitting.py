@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halluscope.detector.readings import fit_reading, stack_readings
-from halluscope.features import measure_features
+from halluscope.features import feature_names, measure_features
 from halluscope.folds import Fold
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.tokens import TokenizedPair
@@ -140,41 +140,45 @@ def measure_with(
     features : ndarray of shape (sets, pairs, features)
     """
     stacked = stack_readings(readings)
-    names: tuple[str, ...] = ()
-    chunks = []
-    rows_of_a_token = lm.n_layers * (len(stacked.channels) + sum(len(m.channels) for m in measures))
-    for begin, end in _chunks([len(pair.tokens) * rows_of_a_token for pair in pairs]):
-        chunk = reading_of[:, begin:end]
-        surfaces = record_surfaces(lm, pairs[begin:end], [stacked, *measures], progress=progress)
-        found: npt.NDArray[np.float64] | None = None
-        for index, reading in enumerate(readings):
-            wanted = np.flatnonzero((chunk == index).any(axis=0))
-            if not len(wanted):
-                continue
-            names, rows = measure_features([pick_reading(surfaces[i], index, reading) for i in wanted])
-            if found is None:
-                found = np.full((*chunk.shape, len(names)), np.nan)
-            sets, places = np.nonzero(chunk[:, wanted] == index)
-            found[sets, wanted[places]] = rows[places]
-        chunks.append(found)
-    return names, np.concatenate([found for found in chunks if found is not None], axis=1)
+    width = len(stacked.channels)
+    shared = tuple(channel for measure in measures for channel in measure.channels)
+    own_names, shared_names = feature_names(readings[0].channels), feature_names(shared)
+    features = np.empty((*reading_of.shape, len(own_names) + len(shared_names)))
+    rows_of_a_token = lm.n_layers * (width + len(shared))
+    for chunk in _chunks([len(pair.tokens) * rows_of_a_token for pair in pairs]):
+        surfaces = record_surfaces(lm, pairs[chunk], [stacked, *measures], progress=progress)
+        measured = features[:, chunk]  # a view
+        if shared:
+            rows = measure_features([_channels(s, slice(width, None)) for s in surfaces])[1]
+            measured[:, :, len(own_names) :] = rows
+        for index in np.unique(reading_of[:, chunk]):
+            taken = reading_of[:, chunk] == index
+            wanted = np.flatnonzero(taken.any(axis=0))
+            rows = measure_features([_one_reading(surfaces[i], index, readings[index]) for i in wanted])[1]
+            sets, places = np.nonzero(taken[:, wanted])
+            measured[sets, wanted[places], : len(own_names)] = rows[places]
+    return (*own_names, *shared_names), features
 
 
-def _chunks(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last index of runs whose sizes add up to `_VALUES` at most, or that are a single pair."""
+def _chunks(sizes: Sequence[int]) -> Iterator[slice]:
+    """Runs of pairs whose sizes add up to `_VALUES` at most, or that are a single pair."""
     begin = held = 0
     for index, size in enumerate(sizes):
         if held and held + size > _VALUES:
-            yield begin, index
+            yield slice(begin, index)
             begin, held = index, 0
         held += size
-    yield begin, len(sizes)
+    yield slice(begin, len(sizes))
 
 
-def pick_reading(surface: Surface, index: int, reading: Reading) -> Surface:
-    """From a surface with stacked readings, the surface that one of them alone would have given."""
+def _one_reading(surface: Surface, index: int, reading: Reading) -> Surface:
+    """One of a surface's stacked readings, under the names of its own channels."""
     first = index * len(reading.channels)
-    rows = [*range(first, first + len(reading.channels))]
-    rows += [c for c, name in enumerate(surface.channels) if ":" not in name]
-    channels = tuple(surface.channels[c].removeprefix(f"{index}:") for c in rows)
-    return Surface(surface.values[rows], channels, surface.tokens, surface.offsets, surface.answer)
+    picked = _channels(surface, slice(first, first + len(reading.channels)))
+    return Surface(picked.values, reading.channels, surface.tokens, surface.offsets, surface.answer)
+
+
+def _channels(surface: Surface, rows: slice) -> Surface:
+    return Surface(
+        surface.values[rows], surface.channels[rows], surface.tokens, surface.offsets, surface.answer
+    )
