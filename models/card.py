@@ -33,14 +33,14 @@ Kinds of fact that it never saw, beside baselines trained on the same pairs as t
 
 {outside}
 
-No subject of these kinds was in training. Left out as well, and in the last row, are kinds of fact about the
-subjects of training that the language model hardly knows: those of which it gives the true answer a higher
-probability than the false one in fewer than {least} of 100 pairs, where 50 is chance
+No subject of the held-out kinds was in training. The last row has the other kinds of fact that were left out,
+most of them about subjects of training: those that the language model hardly knows, since it gives the true
+answer a higher probability than the false one in fewer than {least} of 100 pairs, where 50 is chance
 (`python -m models.knowledge`: {unknown}).
 
 ## How to use it, and how not
 
-It knows a small model and facts about things: countries, cities, states, elements, companies, languages.
+It knows a small model and facts about things: countries, cities, elements, companies, words.
 On other topics it is weaker, and on free sentences, reasoning, long answers or answers about a given text it
 is untested or poor. Its probabilities are calibrated on its own topics and on half false answers: where false
 answers are rarer, they are too high. A detector is bound to its language model. **Train on your own model and
