@@ -9,19 +9,22 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from models.facts import HELD_OUT_KINDS, build_pairs
-from models.facts.wording import length_auroc, wording_scores
+from models.facts.pairs import Pair, all_pairs
+from models.facts.wording import is_spelled_in, length_auroc, wording_scores
 
 
-def _table(records: list[dict[str, object]], seed: int) -> str:
-    """Return the table of kinds with what length and wording say about the labels."""
+def _table(records: list[dict[str, object]], pairs: list[Pair], seed: int) -> str:
+    """Return the table of kinds with what length, spelling and wording say about the labels."""
     answers = [str(r["answer"]) for r in records]
     both = [f"{r['prompt']} {r['answer']}" for r in records]
     labels = np.array([bool(r["hallucinated"]) for r in records])
+    spelled = np.array([is_spelled_in(pair.value, pair.fact.subject) for pair in pairs])
     groups = [str(r["group"]) for r in records]
     topics = np.array([str(r["topic"]) for r in records])
     by_answer, by_both = (wording_scores(texts, list(labels), groups, seed=seed) for texts in (answers, both))
     lines = [
-        f"{'kind':<22}{'pairs':>7}{'groups':>8}{'true':>7}{'length':>8}{'answer':>8}{'prompt+answer':>15}"
+        f"{'kind':<22}{'pairs':>7}{'groups':>8}{'true':>7}{'length':>8}{'letters':>9}{'answer':>8}"
+        f"{'prompt+answer':>15}"
     ]
     for kind in [*dict.fromkeys(topics), "all"]:
         rows = np.flatnonzero(topics == kind) if kind != "all" else np.arange(len(records))
@@ -31,9 +34,9 @@ def _table(records: list[dict[str, object]], seed: int) -> str:
         wording = [roc_auc_score(labels[rows], scores[rows]) for scores in (by_answer, by_both)]
         lines.append(
             f"{name:<22}{len(rows):>7}{len({groups[i] for i in rows}):>8}{true:>7.3f}{length:>8.3f}"
-            f"{wording[0]:>8.3f}{wording[1]:>15.3f}"
+            f"{roc_auc_score(labels[rows], ~spelled[rows]):>9.3f}{wording[0]:>8.3f}{wording[1]:>15.3f}"
         )
-    return "\n".join([*lines, "The last three columns: AUROC for the label. * held out to measure transfer."])
+    return "\n".join([*lines, "The last four columns: AUROC for the label. * held out to measure transfer."])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"{options.out}: {error.strerror}", file=sys.stderr)
         return 2
-    print(_table(records, options.seed))
+    print(_table(records, all_pairs(options.seed), options.seed))
     return 0
 
 

@@ -30,6 +30,17 @@ def length_auroc(texts: Sequence[str], hallucinated: Sequence[bool]) -> float:
     return float(roc_auc_score(hallucinated, [len(text) for text in texts]))
 
 
+def is_spelled_in(value: str, subject: str) -> bool:
+    """Tell whether a value begins like its subject and its letters occur there in order: He in helium.
+
+    A classifier on n-grams cannot compare the two; a language model can, without knowing the fact.
+    """
+    name = subject.lower().removeprefix("the ")
+    wanted = [letter for letter in value.lower().removeprefix("the ") if letter.isalnum()]
+    letters = iter(name)
+    return bool(wanted) and name.startswith(wanted[0]) and all(letter in letters for letter in wanted)
+
+
 def wording_scores(
     texts: Sequence[str],
     hallucinated: Sequence[bool],

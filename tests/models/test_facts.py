@@ -15,7 +15,7 @@ from models.facts import HELD_OUT_KINDS, UNKNOWN_KINDS, build_pairs
 from models.facts.__main__ import main
 from models.facts.pairs import all_pairs, domains
 from models.facts.split import LEAST_KNOWN, is_trained_on
-from models.facts.wording import length_auroc, wording_scores
+from models.facts.wording import is_spelled_in, length_auroc, wording_scores
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -150,6 +150,23 @@ def test_unknown_kinds_are_those_that_the_model_was_measured_not_to_know(kinds):
 def test_length_does_not_tell_the_label(records):
     labels = [record["hallucinated"] for record in records]
     assert 0.47 < length_auroc([record["answer"] for record in records], labels) < 0.53
+
+
+@pytest.mark.parametrize(
+    ("value", "subject", "spelled"),
+    [("He", "helium", True), ("Mg", "magnesium", True), ("Au", "gold", False), ("the ab", "the a-b", True)],
+)
+def test_spelling(value, subject, spelled):
+    assert is_spelled_in(value, subject) is spelled
+
+
+def test_the_letters_of_a_subject_tell_its_value_for_symbols_only(pairs):
+    found = {}
+    for kind in {pair.kind for pair in pairs if is_trained_on(pair.kind)}:
+        chosen = [pair for pair in pairs if pair.kind == kind]
+        scores = [not is_spelled_in(pair.value, pair.fact.subject) for pair in chosen]
+        found[kind] = roc_auc_score([pair.hallucinated for pair in chosen], scores)
+    assert {kind for kind, auroc in found.items() if auroc > 0.6} == {"element_symbol"}
 
 
 @pytest.mark.parametrize("with_prompt", [False, True])
