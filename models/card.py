@@ -18,8 +18,8 @@ Built by `{command}`; every number below is in `results.json` beside this file.
 {pairs} labelled pairs in {groups} groups that the project makes itself from the fact tables of well-kept
 packages (`models/facts`): {kinds}. Half of the answers are false: values of the right type taken from other
 subjects of the same group. `python -m models.facts --out facts.jsonl` prints for every kind what length,
-spelling and a text-only classifier make of it: nothing, but that most symbols of elements are spelled in their
-names.
+spelling and a text-only classifier make of it: nothing, but that most symbols of elements are spelled in
+their names.
 
 ## How good it is
 
