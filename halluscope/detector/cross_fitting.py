@@ -149,8 +149,8 @@ def measure_with(
         surfaces = record_surfaces(lm, pairs[chunk], [stacked, *measures], progress=progress)
         measured = features[:, chunk]  # a view
         if shared:
-            rows = measure_features([_channels(s, slice(width, None)) for s in surfaces])[1]
-            measured[:, :, len(own_names) :] = rows
+            rest = [_channels(surface, slice(width, None), shared) for surface in surfaces]
+            measured[:, :, len(own_names) :] = measure_features(rest)[1]
         for index in np.unique(reading_of[:, chunk]):
             taken = reading_of[:, chunk] == index
             wanted = np.flatnonzero(taken.any(axis=0))
@@ -174,11 +174,8 @@ def _chunks(sizes: Sequence[int]) -> Iterator[slice]:
 def _one_reading(surface: Surface, index: int, reading: Reading) -> Surface:
     """One of a surface's stacked readings, under the names of its own channels."""
     first = index * len(reading.channels)
-    picked = _channels(surface, slice(first, first + len(reading.channels)))
-    return Surface(picked.values, reading.channels, surface.tokens, surface.offsets, surface.answer)
+    return _channels(surface, slice(first, first + len(reading.channels)), reading.channels)
 
 
-def _channels(surface: Surface, rows: slice) -> Surface:
-    return Surface(
-        surface.values[rows], surface.channels[rows], surface.tokens, surface.offsets, surface.answer
-    )
+def _channels(surface: Surface, rows: slice, names: tuple[str, ...]) -> Surface:
+    return Surface(surface.values[rows], names, surface.tokens, surface.offsets, surface.answer)

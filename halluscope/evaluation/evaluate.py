@@ -178,9 +178,8 @@ def cross_validate(
     kept |= {ablation: np.isin(families, members) for ablation, members in ABLATIONS.items()}
     scores = {ablation: np.empty(len(y)) for ablation in kept}
     with progress_bar("Training", len(folds) * len(kept), show=detector.progress) as advance:
-        for crossed, (train, test) in zip(
-            fitted, folds, strict=False
-        ):  # the last may be the fit on everything
+        # what is fitted on everything has no fold to be tested on
+        for crossed, (train, test) in zip(fitted, folds, strict=False):
             X, inner = crossed.features, crossed.part.folds
             for ablation, columns in kept.items():
                 classifier = SurfaceClassifier(detector.strength, detector.seed)

@@ -3,8 +3,8 @@
 # The domains of American states and of units: no kind of fact about them is trained on.
 HELD_OUT_KINDS = ("city_state", "state_capital", "unit_quantity")
 # Kinds of which the default model prefers the true answer in fewer than three of four pairs
-# (``python -m models.knowledge``): what a model does not know shows in nothing that it does inside. They are
-# not trained on; what the detector makes of them is in the model card.
+# (``python -m models.knowledge``): what a model does not know, it cannot show inside. They are not trained
+# on; what the detector makes of them is in the model card.
 UNKNOWN_KINDS = (
     "atomic_number",
     "company_business",
