@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import logit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -18,6 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 from halluscope.folds import Fold
 
 _EDGE = 1e-6  # keeps the log-odds of a sure classifier finite
+# What single precision leaves of a constant: scaled to unit variance it would outweigh every true difference.
+_ROUNDING = 1e-5
 _LEAST_SLOPE = 1e-3  # calibration never turns a ranking around
 
 
@@ -84,7 +87,9 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
 
     def _new_members(self) -> Any:
         linear = make_pipeline(
-            StandardScaler(), LogisticRegression(C=self.strength, solver="newton-cholesky")
+            VarianceThreshold(_ROUNDING**2),
+            StandardScaler(),
+            LogisticRegression(C=self.strength, solver="newton-cholesky"),
         )
         boosting = HistGradientBoostingClassifier(
             learning_rate=0.05,

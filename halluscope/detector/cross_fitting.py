@@ -7,12 +7,12 @@ new answer has; cross-fitting gives it surfaces like those it will meet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from halluscope.detector.readings import fit_reading, stack_readings
+from halluscope.detector.readings import fit_reading
 from halluscope.features import feature_names, measure_features
 from halluscope.folds import Fold
 from halluscope.lm.language_model import LanguageModel
@@ -139,14 +139,15 @@ def measure_with(
         Of the features.
     features : ndarray of shape (sets, pairs, features)
     """
-    stacked = stack_readings(readings)
-    width = len(stacked.channels)
+    # one measure each, not one of them all: a product of another shape is rounded in another way
+    numbered = [_numbered(number, reading) for number, reading in enumerate(readings)]
+    width = sum(len(reading.channels) for reading in readings)
     shared = tuple(channel for measure in measures for channel in measure.channels)
     own_names, shared_names = feature_names(readings[0].channels), feature_names(shared)
     features = np.empty((*reading_of.shape, len(own_names) + len(shared_names)))
     rows_of_a_token = lm.n_layers * (width + len(shared))
     for chunk in _chunks([len(pair.tokens) * rows_of_a_token for pair in pairs]):
-        surfaces = record_surfaces(lm, pairs[chunk], [stacked, *measures], progress=progress)
+        surfaces = record_surfaces(lm, pairs[chunk], [*numbered, *measures], progress=progress)
         measured = features[:, chunk]  # a view
         if shared:
             rest = [_channels(surface, slice(width, None), shared) for surface in surfaces]
@@ -171,8 +172,13 @@ def _chunks(sizes: Sequence[int]) -> Iterator[slice]:
     yield slice(begin, len(sizes))
 
 
+def _numbered(number: int, reading: Reading) -> Reading:
+    """The same reading under channel names that no other reading has."""
+    return replace(reading, channels=tuple(f"{number}:{channel}" for channel in reading.channels))
+
+
 def _one_reading(surface: Surface, index: int, reading: Reading) -> Surface:
-    """One of a surface's stacked readings, under the names of its own channels."""
+    """One of the readings of a surface, under the names of its own channels."""
     first = index * len(reading.channels)
     return _channels(surface, slice(first, first + len(reading.channels)), reading.channels)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -94,15 +92,3 @@ def _solve_ridge(gram: Tensor, right: Tensor, penalty: float) -> Tensor:
     matrix = gram.double()
     matrix.diagonal().add_(penalty)
     return torch.cholesky_solve(right.double()[:, None], torch.linalg.cholesky(matrix))[:, 0].float()
-
-
-def stack_readings(readings: Sequence[Reading]) -> Reading:
-    """Several readings as one measure, so that one pass through the model takes them all."""
-    return Reading(
-        tuple(
-            f"{number}:{channel}" for number, reading in enumerate(readings) for channel in reading.channels
-        ),
-        torch.cat([reading.directions for reading in readings]),
-        torch.cat([reading.centres for reading in readings]),
-        torch.cat([reading.scales for reading in readings]),
-    )

@@ -4,7 +4,7 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from halluscope.detector.readings import CHANNELS, SOURCES, fit_reading, stack_readings
+from halluscope.detector.readings import CHANNELS, SOURCES, fit_reading
 from halluscope.detector.states import POOLINGS
 
 LAYERS = 3
@@ -88,11 +88,3 @@ def test_only_the_given_rows_are_learned_from():
     alone = fit_reading(states[rows], hallucinated[rows], 0.3)
     for name in ("directions", "centres", "scales"):
         assert torch.equal(getattr(found, name), getattr(alone, name))
-
-
-def test_stacked_readings_keep_their_numbers():
-    states, hallucinated = random_states(40, 6)
-    readings = [fit_reading(states, hallucinated, ridge) for ridge in (0.1, 1.0)]
-    stacked = stack_readings(readings)
-    assert stacked.channels == tuple(f"{i}:{channel}" for i in (0, 1) for channel in CHANNELS)
-    assert torch.equal(stacked.directions[len(CHANNELS) :], readings[1].directions)
