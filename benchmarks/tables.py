@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,29 +69,33 @@ def corpora_table() -> str:
     results = {key: r for key, r in corpora.load_results().items() if key.startswith(f"{DEFAULT_MODEL}/")}
     if not results:
         return "Not measured yet for this version."
-    wins = counted = 0
+    gains: dict[str, dict[str, float]] = {}
     for key, result in sorted(results.items()):
         name = key.split("/")[-1]
         value = {method: m["auroc"]["value"] for method, m in result["baselines"].items()}
         best = max(value, key=lambda method: value[method])
         gain, own = result["gains"][best], result["metrics"]["auroc"]
-        shown_only = name in GIVEN_AWAY
-        if not shown_only:
-            counted += 1
-            wins += gain["value"] > 0
+        gains[name] = gain
         others = ("length", "text", "logprob", "best-layer probe", "all-layer probe", "SAPLMA", "stack")
         lines.append(
-            f"| {name}{'*' if shown_only else ''} | {result['n']} | **{own['value']:.3f}** |"
+            f"| {name}{'*' if name in GIVEN_AWAY else ''} | {result['n']} | **{own['value']:.3f}** |"
             f" {best} {value[best]:.3f} | {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) | "
             + " | ".join(f"{value[other]:.3f}" for other in others)
             + " |"
         )
+    fair = [gain for name, gain in gains.items() if name not in GIVEN_AWAY]
     lines += [
         "",
-        f"Above the best baseline of the same run on {wins} of {counted} corpora. * Wording alone gives the "
-        "label away (see text and length): shown, not counted.",
+        f"Above the best baseline of the same run on {_wins(gains.values())}; without the corpora marked *, "
+        f"whose wording gives the label away (see text and length), on {_wins(fair)}.",
     ]
     return "\n".join(lines)
+
+
+def _wins(gains: Collection[Mapping[str, float]]) -> str:
+    """How often a gain is above zero, and how often its whole interval is."""
+    above, clearly = (sum(gain[bound] > 0 for gain in gains) for bound in ("value", "low"))
+    return f"{above} of {len(gains)} corpora (the interval above zero on {clearly})"
 
 
 TABLES: dict[str, Callable[[], str]] = {"shipped": shipped_table, "corpora": corpora_table}
