@@ -15,7 +15,7 @@ import numpy.typing as npt
 from halluscope.detector.readings import fit_reading
 from halluscope.features import feature_names, measure_features
 from halluscope.folds import Fold
-from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.surfaces import Measure, Reading, Surface, record_surfaces
 
@@ -58,7 +58,7 @@ class CrossFitted:
 
 
 def cross_fit(
-    lm: LanguageModel,
+    source: StateSource,
     pairs: Sequence[TokenizedPair],
     states: npt.NDArray[np.float32],
     hallucinated: npt.NDArray[np.bool_],
@@ -72,7 +72,7 @@ def cross_fit(
 
     Parameters
     ----------
-    lm : LanguageModel
+    source : LanguageModel or StoredStates
     pairs : sequence of TokenizedPair
     states : ndarray of shape (pairs, 3, layers, d)
         What `pool_states` gives for them.
@@ -105,12 +105,12 @@ def cross_fit(
         for train, test in part.folds:
             reading_of[number, part.rows[test]] = len(readings)
             readings.append(fit_reading(states, hallucinated, ridge, part.rows[train]))
-    names, features = measure_with(lm, pairs, measures, readings, reading_of, progress=progress)
+    names, features = measure_with(source, pairs, measures, readings, reading_of, progress=progress)
     return names, [CrossFitted(*fitted) for fitted in zip(parts, finals, features, strict=True)]
 
 
 def measure_with(
-    lm: LanguageModel,
+    source: StateSource,
     pairs: Sequence[TokenizedPair],
     measures: Sequence[Measure],
     readings: Sequence[Reading],
@@ -122,7 +122,7 @@ def measure_with(
 
     Parameters
     ----------
-    lm : LanguageModel
+    source : LanguageModel or StoredStates
     pairs : sequence of TokenizedPair
     measures : sequence of Measure
         Channels that need no learned direction.
@@ -145,9 +145,9 @@ def measure_with(
     shared = tuple(channel for measure in measures for channel in measure.channels)
     own_names, shared_names = feature_names(readings[0].channels), feature_names(shared)
     features = np.empty((*reading_of.shape, len(own_names) + len(shared_names)))
-    rows_of_a_token = lm.n_layers * (width + len(shared))
+    rows_of_a_token = source.n_layers * (width + len(shared))
     for chunk in _chunks([len(pair.tokens) * rows_of_a_token for pair in pairs]):
-        surfaces = record_surfaces(lm, pairs[chunk], [*numbered, *measures], progress=progress)
+        surfaces = record_surfaces(source, pairs[chunk], [*numbered, *measures], progress=progress)
         measured = features[:, chunk]  # a view
         if shared:
             rest = [_channels(surface, slice(width, None), shared) for surface in surfaces]

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
+from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
 
 POOLINGS = ("mean", "last", "token")
@@ -22,8 +22,8 @@ class StatePooler:
 
     Parameters
     ----------
-    lm : LanguageModel
-        The model that is visited.
+    source : LanguageModel or StoredStates
+        What is visited.
     pairs : sequence of TokenizedPair
         The pairs that will be visited.
 
@@ -33,9 +33,11 @@ class StatePooler:
         Float32, in the order of `POOLINGS`; filled batch by batch.
     """
 
-    def __init__(self, lm: LanguageModel, pairs: Sequence[TokenizedPair]) -> None:
+    def __init__(self, source: StateSource, pairs: Sequence[TokenizedPair]) -> None:
         self._sampled = [sampled_token(pair) for pair in pairs]
-        self.states = np.empty((len(pairs), len(POOLINGS), lm.n_layers, lm.hidden_size), dtype=np.float32)
+        self.states = np.empty(
+            (len(pairs), len(POOLINGS), source.n_layers, source.hidden_size), dtype=np.float32
+        )
 
     def __call__(self, indices: list[int]) -> Callable[[LayerState], None]:
         """What takes the layers of the batch with these pairs."""
@@ -58,7 +60,7 @@ def sampled_token(pair: TokenizedPair) -> int:
 
 
 def pool_states(
-    lm: LanguageModel,
+    source: StateSource,
     pairs: Sequence[TokenizedPair],
     *,
     progress: Callable[[int], None] | None = None,
@@ -67,8 +69,8 @@ def pool_states(
 
     Parameters
     ----------
-    lm : LanguageModel
-        The model to look into.
+    source : LanguageModel or StoredStates
+        The model to look into, or what was stored of it.
     pairs : sequence of TokenizedPair
         The answers.
     progress : callable, optional
@@ -79,6 +81,6 @@ def pool_states(
     ndarray of shape (pairs, 3, layers, d)
         Float32, in the order of `POOLINGS`.
     """
-    pooler = StatePooler(lm, pairs)
-    lm.visit(pairs, pooler, progress=progress)
+    pooler = StatePooler(source, pairs)
+    source.visit(pairs, pooler, progress=progress)
     return pooler.states

@@ -24,6 +24,7 @@ from halluscope.features import family_of
 from halluscope.folds import Fold, grouped_folds
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
+from halluscope.lm.stored import StateSource
 from halluscope.progress import progress_bar
 from halluscope.records import as_pairs
 
@@ -45,6 +46,7 @@ def evaluate(
     baselines: Sequence[str] = tuple(BASELINES),
     fit: bool = False,
     recorded: RecordedPairs | None = None,
+    source: StateSource | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Measure a detector on labelled pairs.
 
@@ -69,6 +71,8 @@ def evaluate(
         After cross-validation also fit the detector on all pairs, without further passes through the model.
     recorded : RecordedPairs, optional
         What `record_pairs` gave for these pairs, if it is at hand.
+    source : StoredStates, optional
+        Of these pairs: the model is then not run, except for a detector that is fitted.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def evaluate(
     if not fitted:  # refused now, not after a pass through the model
         _training_parts(detector, labelled, [train for train, _ in folds])
     if recorded is None:
-        recorded = record_pairs(detector.lm, labelled, progress=detector.progress)
+        recorded = record_pairs(detector.lm, labelled, source, progress=detector.progress)
     fold_of: list[int | None] = [None] * len(y)
     ablations: dict[str, Scores] = {}
     if fitted:
@@ -95,7 +99,7 @@ def evaluate(
         scores = detector.predict_proba(labelled.pairs)[:, 1]
     else:
         name = f"{n_folds}-fold cross-validation"
-        scores, ablations = cross_validate(detector, labelled, recorded, folds, fit=fit)
+        scores, ablations = cross_validate(detector, labelled, recorded, folds, source, fit=fit)
         for number, (_, test) in enumerate(folds):
             for row in test:
                 fold_of[row] = number
@@ -132,6 +136,7 @@ def cross_validate(
     labelled: LabelledPairs,
     recorded: RecordedPairs,
     folds: Sequence[Fold],
+    source: StateSource | None = None,
     *,
     fit: bool = False,
 ) -> tuple[Scores, dict[str, Scores]]:
@@ -148,6 +153,8 @@ def cross_validate(
     recorded : RecordedPairs
         What `record_pairs` gives for them.
     folds : sequence of (train, test)
+    source : StoredStates, optional
+        Visited instead of the language model.
     fit : bool
         Also fit the detector on all pairs.
 
@@ -164,7 +171,7 @@ def cross_validate(
     tokenized = detector.lm.tokenize_pairs(labelled.pairs)
     with progress_bar("Measuring surfaces", len(y), show=detector.progress) as advance:
         names, fitted = cross_fit(
-            detector.lm,
+            source or detector.lm,
             tokenized,
             recorded.states,
             y,
@@ -206,7 +213,11 @@ def _training_parts(
 
 
 def record_pairs(
-    lm: LanguageModel, labelled: LabelledPairs, *, progress: bool | None = None
+    lm: LanguageModel,
+    labelled: LabelledPairs,
+    source: StateSource | None = None,
+    *,
+    progress: bool | None = None,
 ) -> RecordedPairs:
     """One pass that records what the baselines read, which is also what readings are learned from.
 
@@ -216,11 +227,14 @@ def record_pairs(
         The model to look into.
     labelled : LabelledPairs
         Prompts and answers.
+    source : StoredStates, optional
+        Visited instead of the model.
     progress : bool, optional
         Show a progress bar; only on an interactive standard error if not given.
     """
     tokenized = lm.tokenize_pairs(labelled.pairs)
-    pooler = StatePooler(lm, tokenized)
+    source = source or lm
+    pooler = StatePooler(source, tokenized)
     logprobs: list[Scores] = [np.empty(0)] * len(tokenized)
     entropies: list[Scores] = [np.empty(0)] * len(tokenized)
 
@@ -237,7 +251,7 @@ def record_pairs(
         return visit
 
     with progress_bar("Reading answers", len(tokenized), show=progress) as advance:
-        lm.visit(tokenized, visitor, progress=advance)
+        source.visit(tokenized, visitor, progress=advance)
     return RecordedPairs(
         answers=[pair.answer for pair in tokenized],
         prompts=[

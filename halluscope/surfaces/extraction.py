@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from halluscope.errors import InputError
-from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
+from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.surfaces.measures import DEFAULT_MEASURES, Measure
 from halluscope.surfaces.surface import Surface
 
 
 def record_surfaces(
-    lm: LanguageModel,
+    source: StateSource,
     pairs: Sequence[TokenizedPair],
     measures: Sequence[Measure] | None = None,
     *,
@@ -28,8 +28,8 @@ def record_surfaces(
 
     Parameters
     ----------
-    lm : LanguageModel
-        The model to look into.
+    source : LanguageModel or StoredStates
+        The model to look into, or what was stored of it.
     pairs : sequence of TokenizedPair
         What `LanguageModel.tokenize` made.
     measures : sequence of Measure, optional
@@ -56,7 +56,7 @@ def record_surfaces(
     def visitor(indices: list[int]) -> Callable[[LayerState], None]:
         return _BatchOfSheets(indices, measures, sheets)
 
-    lm.visit(pairs, visitor, progress=progress)
+    source.visit(pairs, visitor, progress=progress)
     return [
         Surface(values, channels, pair.tokens, pair.offsets, pair.answer)
         for pair, values in zip(pairs, sheets, strict=True)
