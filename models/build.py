@@ -15,7 +15,8 @@ from typing import Any
 
 from halluscope import Detector, LanguageModel
 from halluscope.detector.labelled import check_labelled
-from halluscope.evaluation.evaluate import evaluate, record_pairs
+from halluscope.evaluation.evaluate import evaluate
+from halluscope.evaluation.recording import record_pairs
 from halluscope.evaluation.report import print_results
 from halluscope.evaluation.transfer import evaluate_transfer
 from halluscope.lm.catalogue import DEFAULT_MODEL

@@ -142,7 +142,10 @@ class Stack(PairClassifier):
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
         folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
-        probes = [probe(self.inner_folds, self.random_state) for probe in (BestLayerProbe, AllLayerProbe)]
+        probes = [
+            probe(inner_folds=self.inner_folds, random_state=self.random_state)
+            for probe in (BestLayerProbe, AllLayerProbe)
+        ]
         scores = [out_of_fold(probe, pairs, labels, codes, folds) for probe in probes]
         rows = _numbers_and(pairs, scores)
         boosting = HistGradientBoostingClassifier(

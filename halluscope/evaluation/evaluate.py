@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,16 @@ import numpy.typing as npt
 from halluscope.detector import Detector
 from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.cross_fitting import TrainingPart, cross_fit
-from halluscope.detector.detection import prompt_text
 from halluscope.detector.labelled import LabelledPairs, check_labelled
 from halluscope.detector.settings import check_settings
-from halluscope.detector.states import StatePooler
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
 from halluscope.evaluation.folds import out_of_fold
 from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.evaluation.recording import record_pairs
 from halluscope.features import family_of
 from halluscope.folds import Fold, grouped_folds
-from halluscope.lm.language_model import LanguageModel
-from halluscope.lm.recording import LayerState
 from halluscope.lm.stored import StateSource
 from halluscope.progress import progress_bar
 from halluscope.records import as_pairs
@@ -210,54 +207,3 @@ def _training_parts(
         ]
     except InputError as error:
         raise InputError(f"a training part is too small for the detector's own folds: {error}") from None
-
-
-def record_pairs(
-    lm: LanguageModel,
-    labelled: LabelledPairs,
-    source: StateSource | None = None,
-    *,
-    progress: bool | None = None,
-) -> RecordedPairs:
-    """One pass that records what the baselines read, which is also what readings are learned from.
-
-    Parameters
-    ----------
-    lm : LanguageModel
-        The model to look into.
-    labelled : LabelledPairs
-        Prompts and answers.
-    source : StoredStates, optional
-        Visited instead of the model.
-    progress : bool, optional
-        Show a progress bar; only on an interactive standard error if not given.
-    """
-    tokenized = lm.tokenize_pairs(labelled.pairs)
-    source = source or lm
-    pooler = StatePooler(source, tokenized)
-    logprobs: list[Scores] = [np.empty(0)] * len(tokenized)
-    entropies: list[Scores] = [np.empty(0)] * len(tokenized)
-
-    def visitor(indices: list[int]) -> Callable[[LayerState], None]:
-        pool = pooler(indices)
-
-        def visit(layer: LayerState) -> None:
-            pool(layer)
-            if layer.layer == layer.n_layers - 1:
-                for store, values in zip((logprobs, entropies), layer.prediction, strict=True):
-                    for index, part in zip(indices, values.cpu().double().split(layer.lengths), strict=True):
-                        store[index] = part.numpy()
-
-        return visit
-
-    with progress_bar("Reading answers", len(tokenized), show=progress) as advance:
-        source.visit(tokenized, visitor, progress=advance)
-    return RecordedPairs(
-        answers=[pair.answer for pair in tokenized],
-        prompts=[
-            "\n".join(t for t in (pair.context, prompt_text(pair.prompt)) if t) for pair in labelled.pairs
-        ],
-        logprobs=logprobs,
-        entropies=entropies,
-        states=pooler.states,
-    )

@@ -33,6 +33,8 @@ class BestLayerProbe(PairClassifier):
 
     Parameters
     ----------
+    poolings : tuple of str, default ("last", "mean")
+        To choose from; "opening" alone makes the probe that sees the question only.
     inner_folds : int, default 3
         Grouped folds for the choice.
     random_state : int, default 0
@@ -44,28 +46,31 @@ class BestLayerProbe(PairClassifier):
         What was chosen.
     """
 
-    def __init__(self, inner_folds: int = 3, random_state: int = 0) -> None:
+    def __init__(
+        self, poolings: tuple[str, ...] = POOLINGS, inner_folds: int = 3, random_state: int = 0
+    ) -> None:
+        self.poolings = poolings
         self.inner_folds = inner_folds
         self.random_state = random_state
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
         folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
         best = -1.0
-        for pooling in POOLINGS:
-            states = getattr(pairs, pooling)
-            for layer in range(states.shape[1]):
-                rows = StandardScaler().fit_transform(states[:, layer]) / _root(states)
+        for pooling in self.poolings:
+            for layer in range(pairs.n_layers):
+                states = pairs.layer(pooling, layer)
+                rows = StandardScaler().fit_transform(states) / _root(states)
                 choice = choose_strength(rows, labels, folds)
                 if choice.auroc > best:
                     best, held_out = choice.auroc, choice.logits
                     self.pooling_, self.layer_, self.strength_ = pooling, layer, choice.strength
         self._platt = platt(held_out, labels)
-        self._scaler = StandardScaler().fit(getattr(pairs, self.pooling_)[:, self.layer_])
+        self._scaler = StandardScaler().fit(pairs.layer(self.pooling_, self.layer_))
         self._model = logistic(self.strength_).fit(self._rows(pairs), labels)
 
     def _rows(self, pairs: RecordedPairs) -> Floats:
-        states = getattr(pairs, self.pooling_)
-        return np.asarray(self._scaler.transform(states[:, self.layer_]) / _root(states))
+        states = pairs.layer(self.pooling_, self.layer_)
+        return np.asarray(self._scaler.transform(states) / _root(states))
 
     def _probability(self, pairs: RecordedPairs) -> Floats:
         slope, intercept = self._platt
@@ -165,12 +170,12 @@ class Saplma(PairClassifier):
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
         folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
-        blocks = pairs.last.shape[1] - 1
+        blocks = pairs.n_layers - 1
         layers = sorted({round(depth * blocks) for depth in self.depths})
         scores = np.zeros((len(layers), self.epochs))
         logits = np.zeros((*scores.shape, len(labels)))
         for number, layer in enumerate(layers):
-            rows = StandardScaler().fit_transform(pairs.last[:, layer])
+            rows = StandardScaler().fit_transform(pairs.layer("last", layer))
             for train, test in folds:
                 network = self._network(len(train))
                 for epoch in range(self.epochs):
@@ -180,7 +185,7 @@ class Saplma(PairClassifier):
         best, last_epoch = np.unravel_index(np.argmax(scores), scores.shape)
         self.layer_, self.epochs_ = layers[best], int(last_epoch) + 1
         self._platt = platt(logits[best, last_epoch], labels)
-        self._scaler = StandardScaler().fit(pairs.last[:, self.layer_])
+        self._scaler = StandardScaler().fit(pairs.layer("last", self.layer_))
         self._model = self._network(len(pairs))
         for _ in range(self.epochs_):
             self._model.partial_fit(self._rows(pairs), labels, classes=self.classes_)
@@ -194,7 +199,7 @@ class Saplma(PairClassifier):
         )
 
     def _rows(self, pairs: RecordedPairs) -> Floats:
-        return np.asarray(self._scaler.transform(pairs.last[:, self.layer_]))
+        return np.asarray(self._scaler.transform(pairs.layer("last", self.layer_)))
 
     def _probability(self, pairs: RecordedPairs) -> Floats:
         slope, intercept = self._platt
@@ -208,9 +213,8 @@ def _logits(network: MLPClassifier, rows: Floats) -> Floats:
 
 
 def _flat(pairs: RecordedPairs, pooling: str) -> Floats:
-    states = getattr(pairs, pooling)
-    return np.asarray(states.reshape(len(states), -1))
+    return pairs.all_layers(pooling).reshape(len(pairs), -1)
 
 
 def _root(states: Floats) -> np.float32:
-    return np.float32(np.sqrt(states.shape[2]))
+    return np.float32(np.sqrt(states.shape[1]))

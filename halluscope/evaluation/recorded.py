@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,16 @@ from halluscope.folds import group_codes
 
 Floats = NDArray[Any]
 
+OPENING = "opening"
+"""Name of the states at the token before the answer."""
+
 
 @dataclass(frozen=True, eq=False)
 class RecordedPairs:
     """Pairs of prompt and answer with what one pass of the language model recorded about them.
 
-    All baselines read from the same recording, so that they differ in method and in nothing else.
+    All baselines read from the same recording, so that they differ in method and in nothing else. Parts of a
+    recording share its states, which can be gigabytes, and copy only what is asked for.
 
     Parameters
     ----------
@@ -32,9 +36,15 @@ class RecordedPairs:
         Log-probability of each answer token under the language model.
     entropies : list of ndarray, each of shape (answer tokens,)
         Entropy of the distribution that each answer token was drawn from.
-    states : ndarray of float32, shape (n, 3, layers, d)
+    states : ndarray of float32, shape (recorded pairs, 3, layers, d)
         Residual stream pooled over the answer tokens, in the order of `halluscope.detector.states.POOLINGS`;
         layer 0 is the embedding.
+    openings : ndarray of float32, shape (recorded pairs, layers, d)
+        Residual stream at the token before the answer: what the question alone has led to.
+    rows : ndarray of int, optional
+        Which of the recorded pairs these are; all if not given.
+    extras : mapping of str to ndarray of shape (recorded pairs, ...), optional
+        What only some baselines read, by name.
 
     Raises
     ------
@@ -47,10 +57,17 @@ class RecordedPairs:
     logprobs: list[Floats]
     entropies: list[Floats]
     states: Floats
+    openings: Floats
+    rows: NDArray[np.intp] | None = None
+    extras: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
-        if len(set(lengths.values())) != 1:
+        n_rows = len(self.states) if self.rows is None else len(self.rows)
+        texts = ("answers", "prompts", "logprobs", "entropies")
+        lengths = {name: len(getattr(self, name)) for name in texts} | {"states": n_rows}
+        arrays = {"openings": self.openings, **self.extras}
+        if len(set(lengths.values())) != 1 or any(len(a) != len(self.states) for a in arrays.values()):
+            lengths |= {name: len(array) for name, array in arrays.items()}
             raise InputError(f"recorded fields differ in length: {lengths}")
         if self.states.ndim != 4 or self.states.shape[1] != len(POOLINGS):
             raise InputError(
@@ -66,25 +83,59 @@ class RecordedPairs:
         return len(self.answers)
 
     @property
-    def mean(self) -> Floats:
-        """Mean state over the answer's tokens, shape (n, layers, d)."""
-        return self.states[:, POOLINGS.index("mean")]
+    def n_layers(self) -> int:
+        """Layers of the states, the embedding included."""
+        return int(self.states.shape[2])
 
-    @property
-    def last(self) -> Floats:
-        """State at the last answer token, shape (n, layers, d)."""
-        return self.states[:, POOLINGS.index("last")]
+    def layer(self, pooling: str, layer: int) -> Floats:
+        """States of one layer, shape (n, d).
+
+        Parameters
+        ----------
+        pooling : str
+            One of `halluscope.detector.states.POOLINGS`, or "opening" for the token before the answer.
+        layer : int
+            Which layer; negative numbers count from the last.
+        """
+        if pooling == OPENING:
+            return np.asarray(self._these(self.openings[:, layer]))
+        return np.asarray(self._these(self.states[:, POOLINGS.index(pooling), layer]))
+
+    def all_layers(self, pooling: str) -> Floats:
+        """States of all layers, shape (n, layers, d); pooling as for `layer`."""
+        if pooling == OPENING:
+            return np.asarray(self._these(self.openings))
+        return np.asarray(self._these(self.states[:, POOLINGS.index(pooling)]))
+
+    def recorded(self, name: str) -> Floats:
+        """What was recorded under this name, shape (n, ...).
+
+        Raises
+        ------
+        InputError
+            If it was not recorded.
+        """
+        if name not in self.extras:
+            raise InputError(
+                f"'{name}' was not recorded; recorded extras: {', '.join(self.extras) or 'none'}"
+            )
+        return np.asarray(self._these(self.extras[name]))
 
     def take(self, index: ArrayLike) -> RecordedPairs:
         """The pairs with these row numbers, in this order."""
         rows = np.asarray(index, dtype=np.intp)
-        return RecordedPairs(
+        return replace(
+            self,
             answers=[self.answers[row] for row in rows],
             prompts=[self.prompts[row] for row in rows],
             logprobs=[self.logprobs[row] for row in rows],
             entropies=[self.entropies[row] for row in rows],
-            states=self.states[rows],
+            rows=rows if self.rows is None else self.rows[rows],
         )
+
+    def _these(self, recorded: Floats) -> Floats:
+        """The rows of these pairs, of an array with a row for every recorded pair."""
+        return recorded if self.rows is None else recorded[self.rows]
 
 
 class PairClassifier(ClassifierMixin, BaseEstimator):

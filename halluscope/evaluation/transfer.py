@@ -11,8 +11,8 @@ from halluscope.detector import Detector
 from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
-from halluscope.evaluation.evaluate import record_pairs
 from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.evaluation.recording import record_pairs
 from halluscope.records import Pair, as_pairs
 
 

@@ -37,6 +37,7 @@ def recorded(n, seed=0, shift=0.0):
         logprobs=[-rng.exponential(size=size) for size in tokens],
         entropies=[rng.exponential(size=size) for size in tokens],
         states=np.stack([states[1], states[0], states[0]], axis=1),  # mean, last, token
+        openings=question.astype(np.float32),
     )
     return pairs, y, groups
 
@@ -173,5 +174,19 @@ def test_recordings_must_agree(planted):
         replace(pairs, answers=pairs.answers[:-1])
     with pytest.raises(InputError, match=r"must be \(pairs, 3, layers, d\)"):
         replace(pairs, states=pairs.states[:, :2])
+    with pytest.raises(InputError, match=r"differ in length: .*'scatter': 3"):
+        replace(pairs, extras={"scatter": np.zeros((3, LAYERS))})
     with pytest.raises(InputError, match="pair 0 needs one log-probability"):
         replace(pairs, logprobs=[np.array([]), *pairs.logprobs[1:]])
+
+
+def test_parts_of_parts(planted):
+    pairs, _, _ = planted
+    pairs = replace(pairs, extras={"number": np.arange(len(pairs))})
+    part = pairs.take(range(10, 30)).take([3, 1])
+    assert part.answers == [pairs.answers[13], pairs.answers[11]]
+    assert part.recorded("number").tolist() == [13, 11]
+    np.testing.assert_array_equal(part.layer("last", -1), pairs.states[[13, 11], 1, -1])
+    np.testing.assert_array_equal(part.all_layers("opening"), pairs.openings[[13, 11]])
+    with pytest.raises(InputError, match="'scatter' was not recorded; recorded extras: number"):
+        part.recorded("scatter")

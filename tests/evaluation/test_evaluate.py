@@ -10,8 +10,9 @@ from halluscope.detector.labelled import check_labelled
 from halluscope.detector.states import pool_states
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
-from halluscope.evaluation.evaluate import ABLATIONS, evaluate, record_pairs
+from halluscope.evaluation.evaluate import ABLATIONS, evaluate
 from halluscope.evaluation.metrics import METRICS
+from halluscope.evaluation.recording import record_pairs
 from halluscope.evaluation.report import print_results, write_results
 from halluscope.folds import grouped_folds
 from halluscope.records import as_pairs

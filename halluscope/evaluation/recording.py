@@ -1,0 +1,75 @@
+"""One pass that records what the baselines read, which is also what readings are learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halluscope.detector.detection import prompt_text
+from halluscope.detector.labelled import LabelledPairs
+from halluscope.detector.states import StatePooler
+from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.recording import LayerState
+from halluscope.lm.stored import StateSource
+from halluscope.progress import progress_bar
+
+Scores = NDArray[Any]
+
+
+def record_pairs(
+    lm: LanguageModel,
+    labelled: LabelledPairs,
+    source: StateSource | None = None,
+    *,
+    progress: bool | None = None,
+) -> RecordedPairs:
+    """Record labelled pairs.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+        The model to look into.
+    labelled : LabelledPairs
+        Prompts and answers.
+    source : StoredStates, optional
+        Visited instead of the model.
+    progress : bool, optional
+        Show a progress bar; only on an interactive standard error if not given.
+    """
+    tokenized = lm.tokenize_pairs(labelled.pairs)
+    source = source or lm
+    pooler = StatePooler(source, tokenized)
+    openings = np.empty((len(tokenized), source.n_layers, source.hidden_size), dtype=np.float32)
+    logprobs: list[Scores] = [np.empty(0)] * len(tokenized)
+    entropies: list[Scores] = [np.empty(0)] * len(tokenized)
+
+    def visitor(indices: list[int]) -> Callable[[LayerState], None]:
+        pool = pooler(indices)
+        firsts = np.cumsum([0, *(len(tokenized[index].tokens) for index in indices[:-1])])
+
+        def visit(layer: LayerState) -> None:
+            pool(layer)
+            openings[indices, layer.layer] = layer.before[firsts].cpu().numpy()
+            if layer.layer == layer.n_layers - 1:
+                for store, values in zip((logprobs, entropies), layer.prediction, strict=True):
+                    for index, part in zip(indices, values.cpu().double().split(layer.lengths), strict=True):
+                        store[index] = part.numpy()
+
+        return visit
+
+    with progress_bar("Reading answers", len(tokenized), show=progress) as advance:
+        source.visit(tokenized, visitor, progress=advance)
+    return RecordedPairs(
+        answers=[pair.answer for pair in tokenized],
+        prompts=[
+            "\n".join(t for t in (pair.context, prompt_text(pair.prompt)) if t) for pair in labelled.pairs
+        ],
+        logprobs=logprobs,
+        entropies=entropies,
+        states=pooler.states,
+        openings=openings,
+    )
