@@ -23,7 +23,8 @@ from sklearn.preprocessing import StandardScaler
 from halluscope.evaluation.folds import inner_folds, out_of_fold
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
 from halluscope.evaluation.metrics import auroc
-from halluscope.evaluation.probes import AllLayerProbe, BestLayerProbe, Saplma
+from halluscope.evaluation.networks import Saplma
+from halluscope.evaluation.probes import AllLayerProbe, BestLayerProbe
 from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
 
 Floats = NDArray[Any]

@@ -1,24 +1,22 @@
-"""Baselines that read the hidden states directly: linear probes and SAPLMA's small network.
-
-Layer, pooling, penalty and number of epochs are chosen by grouped folds inside the training part. The states
-are standardised with the statistics of that whole part, which involve no label and no test row. The logits
-that the inner folds held out calibrate the probabilities.
-"""
+"""Baselines that read the hidden states through one linear model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from sklearn.neural_network import MLPClassifier
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from halluscope.evaluation.choosing import Candidate, ChoosingClassifier
 from halluscope.evaluation.folds import inner_folds
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
-from halluscope.evaluation.metrics import auroc
 from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
+from halluscope.folds import Fold
 
 Floats = NDArray[Any]
 Labels = NDArray[np.bool_]
@@ -28,13 +26,33 @@ Codes = NDArray[np.intp]
 POOLINGS = ("last", "mean")
 
 
-class BestLayerProbe(PairClassifier):
+class LinearProbe(ChoosingClassifier):
+    """Logistic regression on the standardised columns of one candidate; its penalty is chosen with it."""
+
+    @property
+    def strength_(self) -> float:
+        """The inverse penalty that was chosen."""
+        return float(self.setting_)
+
+    def _try(self, rows: Floats, labels: Labels, folds: list[Fold]) -> tuple[float, Any, Floats]:
+        return choose_strength(rows / _root(rows), labels, folds)
+
+    def _train(self, rows: Floats, labels: Labels) -> LogisticRegression:
+        return logistic(self.strength_).fit(rows / _root(rows), labels)
+
+    def _logits(self, rows: Floats) -> Floats:
+        return np.asarray(self._model.decision_function(rows / _root(rows)))
+
+
+class BestLayerProbe(LinearProbe):
     """Logistic regression on the one layer and pooling that do best inside the training part.
 
     Parameters
     ----------
     poolings : tuple of str, default ("last", "mean")
-        To choose from; "opening" alone makes the probe that sees the question only.
+        To choose from. ("opening",) makes the probe that sees the question only, at the token before the
+        answer: what it finds is how hard a question is, not what is wrong with an answer (2509.10625, which
+        takes a difference of means instead of a regression).
     inner_folds : int, default 3
         Grouped folds for the choice.
     random_state : int, default 0
@@ -49,32 +67,24 @@ class BestLayerProbe(PairClassifier):
     def __init__(
         self, poolings: tuple[str, ...] = POOLINGS, inner_folds: int = 3, random_state: int = 0
     ) -> None:
+        super().__init__(inner_folds, random_state)
         self.poolings = poolings
-        self.inner_folds = inner_folds
-        self.random_state = random_state
 
-    def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
-        folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
-        best = -1.0
-        for pooling in self.poolings:
-            for layer in range(pairs.n_layers):
-                states = pairs.layer(pooling, layer)
-                rows = StandardScaler().fit_transform(states) / _root(states)
-                choice = choose_strength(rows, labels, folds)
-                if choice.auroc > best:
-                    best, held_out = choice.auroc, choice.logits
-                    self.pooling_, self.layer_, self.strength_ = pooling, layer, choice.strength
-        self._platt = platt(held_out, labels)
-        self._scaler = StandardScaler().fit(pairs.layer(self.pooling_, self.layer_))
-        self._model = logistic(self.strength_).fit(self._rows(pairs), labels)
+    @property
+    def pooling_(self) -> str:
+        """The pooling that was chosen."""
+        return str(self.choice_[0])
 
-    def _rows(self, pairs: RecordedPairs) -> Floats:
-        states = pairs.layer(self.pooling_, self.layer_)
-        return np.asarray(self._scaler.transform(states) / _root(states))
+    @property
+    def layer_(self) -> int:
+        """The layer that was chosen."""
+        return int(self.choice_[1])
 
-    def _probability(self, pairs: RecordedPairs) -> Floats:
-        slope, intercept = self._platt
-        return np.asarray(expit(slope * self._model.decision_function(self._rows(pairs)) + intercept))
+    def _candidates(self, pairs: RecordedPairs) -> Iterable[Candidate]:
+        return product(self.poolings, range(pairs.n_layers))
+
+    def _columns(self, pairs: RecordedPairs, candidate: Candidate) -> Floats:
+        return pairs.layer(*candidate)
 
 
 class AllLayerProbe(PairClassifier):
@@ -128,88 +138,6 @@ class AllLayerProbe(PairClassifier):
         slope, intercept = self._platt
         logits = sum(self._rows(pairs, name) @ self.coef_[name] for name in self.poolings_) + self._intercept
         return np.asarray(expit(slope * logits + intercept))
-
-
-class Saplma(PairClassifier):
-    """SAPLMA: a network of 256, 128 and 64 units on the last token's state of one layer.
-
-    As published by Azaria and Mitchell (2023): ReLU, Adam at a rate of 0.001, candidate layers in the upper
-    half of the model. The paper trains for 5 epochs and takes the layer that works best; here both the
-    layer and the number of epochs are chosen by grouped folds inside the training part, after which the
-    network is trained on all of it. The inputs are standardised, which the paper does not do and which
-    helps the network with massive activations.
-
-    Parameters
-    ----------
-    depths : tuple of float, default (0.5, 0.625, 0.75, 0.875, 1.0)
-        Candidate layers as fractions of the depth: 16, 20, 24, 28 and 32 of the paper's 32-layer models.
-    epochs : int, default 10
-        Largest number of passes over the training part.
-    inner_folds : int, default 3
-        Grouped folds for the choice.
-    random_state : int, default 0
-        Seed of the folds and of the network.
-
-    Attributes
-    ----------
-    layer_, epochs_ : int
-        What was chosen.
-    """
-
-    def __init__(
-        self,
-        depths: tuple[float, ...] = (0.5, 0.625, 0.75, 0.875, 1.0),
-        epochs: int = 10,
-        inner_folds: int = 3,
-        random_state: int = 0,
-    ) -> None:
-        self.depths = depths
-        self.epochs = epochs
-        self.inner_folds = inner_folds
-        self.random_state = random_state
-
-    def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
-        folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
-        blocks = pairs.n_layers - 1
-        layers = sorted({round(depth * blocks) for depth in self.depths})
-        scores = np.zeros((len(layers), self.epochs))
-        logits = np.zeros((*scores.shape, len(labels)))
-        for number, layer in enumerate(layers):
-            rows = StandardScaler().fit_transform(pairs.layer("last", layer))
-            for train, test in folds:
-                network = self._network(len(train))
-                for epoch in range(self.epochs):
-                    network.partial_fit(rows[train], labels[train], classes=self.classes_)
-                    logits[number, epoch, test] = _logits(network, rows[test])
-                    scores[number, epoch] += auroc(labels[test], logits[number, epoch, test])
-        best, last_epoch = np.unravel_index(np.argmax(scores), scores.shape)
-        self.layer_, self.epochs_ = layers[best], int(last_epoch) + 1
-        self._platt = platt(logits[best, last_epoch], labels)
-        self._scaler = StandardScaler().fit(pairs.layer("last", self.layer_))
-        self._model = self._network(len(pairs))
-        for _ in range(self.epochs_):
-            self._model.partial_fit(self._rows(pairs), labels, classes=self.classes_)
-
-    def _network(self, n: int) -> MLPClassifier:
-        # A generator object, since an integer seed would shuffle every epoch alike.
-        generator = np.random.RandomState(self.random_state)
-        batch = min(32, n)
-        return MLPClassifier(
-            (256, 128, 64), learning_rate_init=1e-3, batch_size=batch, random_state=generator
-        )
-
-    def _rows(self, pairs: RecordedPairs) -> Floats:
-        return np.asarray(self._scaler.transform(pairs.layer("last", self.layer_)))
-
-    def _probability(self, pairs: RecordedPairs) -> Floats:
-        slope, intercept = self._platt
-        return np.asarray(expit(slope * _logits(self._model, self._rows(pairs)) + intercept))
-
-
-def _logits(network: MLPClassifier, rows: Floats) -> Floats:
-    # A saturated network answers with exactly 0 or 1, whose logit is infinite.
-    probability = np.asarray(network.predict_proba(rows)[:, 1], dtype=np.float64)
-    return np.asarray(logit(np.clip(probability, 1e-9, 1 - 1e-9)))
 
 
 def _flat(pairs: RecordedPairs, pooling: str) -> Floats:
