@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -146,6 +146,9 @@ class PairClassifier(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of bool
         ``[False, True]``: truthful, hallucinated.
     """
+
+    #: What must have been recorded beside the states: names for the ``extras`` of `record_pairs`.
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def fit(
         self, pairs: RecordedPairs, y: ArrayLike, groups: Iterable[Hashable] | None = None

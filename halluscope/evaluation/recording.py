@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from halluscope.detector.detection import prompt_text
 from halluscope.detector.labelled import LabelledPairs
 from halluscope.detector.states import StatePooler
+from halluscope.errors import InputError
+from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
 from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
@@ -25,6 +27,7 @@ def record_pairs(
     labelled: LabelledPairs,
     source: StateSource | None = None,
     *,
+    extras: Sequence[str] = (),
     progress: bool | None = None,
 ) -> RecordedPairs:
     """Record labelled pairs.
@@ -37,13 +40,25 @@ def record_pairs(
         Prompts and answers.
     source : StoredStates, optional
         Visited instead of the model.
+    extras : sequence of str, default ()
+        Names from `halluscope.evaluation.layer_numbers.LAYER_NUMBERS`: numbers of each answer at each layer
+        that are recorded beside its states, shape (pairs, layers). Baselines say in ``needs`` what they need.
     progress : bool, optional
         Show a progress bar; only on an interactive standard error if not given.
+
+    Raises
+    ------
+    InputError
+        For an extra that nobody has defined.
     """
+    if unknown := set(extras) - set(LAYER_NUMBERS):
+        names = ", ".join(map(repr, sorted(unknown)))
+        raise InputError(f"no extra is called {names}: there are {', '.join(LAYER_NUMBERS)}")
     tokenized = lm.tokenize_pairs(labelled.pairs)
     source = source or lm
     pooler = StatePooler(source, tokenized)
     openings = np.empty((len(tokenized), source.n_layers, source.hidden_size), dtype=np.float32)
+    numbers = {name: np.empty((len(tokenized), source.n_layers)) for name in extras}
     logprobs: list[Scores] = [np.empty(0)] * len(tokenized)
     entropies: list[Scores] = [np.empty(0)] * len(tokenized)
 
@@ -54,6 +69,8 @@ def record_pairs(
         def visit(layer: LayerState) -> None:
             pool(layer)
             openings[indices, layer.layer] = layer.before[firsts].cpu().numpy()
+            for name, number in numbers.items():
+                number[indices, layer.layer] = LAYER_NUMBERS[name](layer).cpu().numpy()
             if layer.layer == layer.n_layers - 1:
                 for store, values in zip((logprobs, entropies), layer.prediction, strict=True):
                     for index, part in zip(indices, values.cpu().double().split(layer.lengths), strict=True):
@@ -72,4 +89,5 @@ def record_pairs(
         entropies=entropies,
         states=pooler.states,
         openings=openings,
+        extras=numbers,
     )
