@@ -116,6 +116,34 @@ class Saplma(NetworkClassifier):
         return pairs.layer("last", *candidate)
 
 
+class Mind(NetworkClassifier):
+    """MIND, supervised: a network on the last token over all layers and the last layer over all tokens.
+
+    The input is the mean over the layers, the embedding included, of the last token's state, followed by the
+    mean over the answer's tokens of the last layer's state (Su et al., 2403.06448). The paper trains on
+    continuations of Wikipedia that it labels itself, by whether a generated entity matches; here the network
+    learns from the labels of the training part, as in later comparisons (2606.06959). Width and depth are the
+    paper's; the rest of the training is that of `Saplma`, so that the two differ in what they read.
+
+    Parameters
+    ----------
+    epochs : int, default 10
+        Largest number of passes over the training part.
+    inner_folds : int, default 3
+        Grouped folds for the choice.
+    random_state : int, default 0
+        Seed of the folds and of the network.
+
+    Attributes
+    ----------
+    epochs_ : int
+        What was chosen.
+    """
+
+    def _columns(self, pairs: RecordedPairs, candidate: Candidate) -> Floats:
+        return np.hstack([pairs.all_layers("last").mean(axis=1), pairs.layer("mean", -1)])
+
+
 def _training(rows: Floats, labels: Labels, seed: int) -> Iterator[MLPClassifier]:
     """The same network after one pass over the rows, after two, and so on."""
     network = MLPClassifier(

@@ -1,0 +1,33 @@
+"""Recorded pairs out of a random generator, with a difference planted in their states."""
+
+import numpy as np
+
+from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
+from halluscope.evaluation.recorded import RecordedPairs
+
+LAYERS, WIDTH, PLANTED = 4, 12, 2
+
+
+def recorded(n, seed=0, shift=0.0):
+    """Two answers to each question, whose states at one layer differ by ``shift`` along a direction."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2 == 0
+    groups = np.arange(n) // 2
+    words = np.array(["alpha", "beta", "gamma", "delta", "epsilon", "zeta"])
+    tokens = rng.integers(3, 9, n)
+    question = rng.normal(size=(n // 2, LAYERS, WIDTH)).repeat(2, axis=0)
+    states = [(question + rng.normal(size=question.shape)).astype(np.float32) for _ in range(2)]
+    direction = rng.normal(size=WIDTH)
+    direction /= np.linalg.norm(direction)
+    for state in states:
+        state[:, PLANTED] += np.outer(shift * np.sqrt(2) * (y - 0.5), direction)
+    pairs = RecordedPairs(
+        answers=[" ".join(rng.choice(words, size)) for size in tokens],
+        prompts=[f"Question {group}?" for group in groups],
+        logprobs=[-rng.exponential(size=size) for size in tokens],
+        entropies=[rng.exponential(size=size) for size in tokens],
+        states=np.stack([states[1], states[0], states[0]], axis=1),  # mean, last, token
+        openings=question.astype(np.float32),
+        extras={name: rng.normal(size=(n, LAYERS)) for name in LAYER_NUMBERS},
+    )
+    return pairs, y, groups
