@@ -20,12 +20,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from halluscope.evaluation.depth import (
+    ChainOfEmbedding,
+    LensEntropies,
+    ScatterProbe,
+    SpectralProbe,
+    TransitionProbe,
+)
+from halluscope.evaluation.directions import MassMean
 from halluscope.evaluation.folds import inner_folds, out_of_fold
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
 from halluscope.evaluation.metrics import auroc
-from halluscope.evaluation.networks import Saplma
+from halluscope.evaluation.networks import Mind, Saplma
 from halluscope.evaluation.probes import AllLayerProbe, BestLayerProbe
-from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
+from halluscope.evaluation.recorded import OPENING, PairClassifier, RecordedPairs
 
 Floats = NDArray[Any]
 Labels = NDArray[np.bool_]
@@ -41,6 +49,11 @@ def lengths(pairs: RecordedPairs) -> Floats:
 def mean_logprob(pairs: RecordedPairs) -> Floats:
     """Mean log-probability of the answer's tokens, the negative logarithm of its perplexity, shape (n, 1)."""
     return np.array([[np.mean(tokens)] for tokens in pairs.logprobs])
+
+
+def summed_logprob(pairs: RecordedPairs) -> Floats:
+    """Log-probability of the whole answer: the sum over its tokens, so it falls with length, shape (n, 1)."""
+    return np.array([[np.sum(tokens)] for tokens in pairs.logprobs])
 
 
 def min_logprob(pairs: RecordedPairs) -> Floats:
@@ -170,7 +183,7 @@ class Stack(PairClassifier):
         return np.asarray(self._model.predict_proba(_numbers_and(pairs, scores))[:, 1])
 
 
-#: Baselines under the names that reports use; each call makes a fresh, unfitted classifier.
+#: What `evaluate` compares with, under the names that reports use; each call makes a fresh, unfitted one.
 BASELINES: dict[str, Callable[[], PairClassifier]] = {
     "length": lambda: NumbersBaseline(lengths),
     "text": TextBaseline,
@@ -181,6 +194,20 @@ BASELINES: dict[str, Callable[[], PairClassifier]] = {
     "all-layer probe": AllLayerProbe,
     "SAPLMA": Saplma,
     "stack": Stack,
+}
+
+#: Further methods under the names they were published by, for benchmarks; what some of them need beside the
+#: states, they say in ``needs``.
+PUBLISHED: dict[str, Callable[[], PairClassifier]] = {
+    "question-only probe": lambda: BestLayerProbe(poolings=(OPENING,)),
+    "summed logprob": lambda: NumbersBaseline(summed_logprob),
+    "mass-mean": MassMean,
+    "MIND": Mind,
+    "DRIFT": TransitionProbe,
+    "CoE": ChainOfEmbedding,
+    "HSAD": SpectralProbe,
+    "LLM-Check": ScatterProbe,
+    "TriLens": LensEntropies,
 }
 
 

@@ -7,39 +7,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from halluscope.errors import InputError
-from halluscope.evaluation.baselines import BASELINES
+from halluscope.evaluation.baselines import BASELINES, PUBLISHED
 from halluscope.evaluation.folds import out_of_fold
+from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
 from halluscope.evaluation.linear import LEAST_SLOPE, platt, span
 from halluscope.evaluation.metrics import auroc, ece
-from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.folds import grouped_folds
+from tests.evaluation.recordings import LAYERS, PLANTED, recorded
 
-LAYERS, WIDTH, PLANTED = 4, 12, 2
+ALL = {**BASELINES, **PUBLISHED}
 PROBES = ("best-layer probe", "all-layer probe", "SAPLMA", "stack")
-
-
-def recorded(n, seed=0, shift=0.0):
-    """Two answers to each question, whose states at one layer differ by ``shift`` along a direction."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % 2 == 0
-    groups = np.arange(n) // 2
-    words = np.array(["alpha", "beta", "gamma", "delta", "epsilon", "zeta"])
-    tokens = rng.integers(3, 9, n)
-    question = rng.normal(size=(n // 2, LAYERS, WIDTH)).repeat(2, axis=0)
-    states = [(question + rng.normal(size=question.shape)).astype(np.float32) for _ in range(2)]
-    direction = rng.normal(size=WIDTH)
-    direction /= np.linalg.norm(direction)
-    for state in states:
-        state[:, PLANTED] += np.outer(shift * np.sqrt(2) * (y - 0.5), direction)
-    pairs = RecordedPairs(
-        answers=[" ".join(rng.choice(words, size)) for size in tokens],
-        prompts=[f"Question {group}?" for group in groups],
-        logprobs=[-rng.exponential(size=size) for size in tokens],
-        entropies=[rng.exponential(size=size) for size in tokens],
-        states=np.stack([states[1], states[0], states[0]], axis=1),  # mean, last, token
-        openings=question.astype(np.float32),
-    )
-    return pairs, y, groups
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +24,10 @@ def planted():
     return recorded(240, shift=2.0)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", ALL)
 def test_contract(name, planted):
     pairs, y, groups = planted
-    baseline = BASELINES[name]()
+    baseline = ALL[name]()
     with pytest.raises(NotFittedError):
         baseline.predict_proba(pairs)
     few = np.arange(120)
@@ -67,13 +44,13 @@ def test_contract(name, planted):
     assert baseline.predict_proba(pairs.take([125])) == pytest.approx(probability[5:6], abs=1e-5)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", ALL)
 def test_labels_without_meaning_give_chance(name):
     found = []
     for seed in range(3):
         pairs, _, groups = recorded(240, seed=seed, shift=2.0)
         y = np.random.default_rng(100 + seed).permutation(240) < 120
-        found.append(auroc(y, out_of_fold(BASELINES[name](), pairs, y, groups, grouped_folds(y, groups, 2))))
+        found.append(auroc(y, out_of_fold(ALL[name](), pairs, y, groups, grouped_folds(y, groups, 2))))
     assert np.mean(found) == pytest.approx(0.5, abs=0.06)
 
 
@@ -97,6 +74,34 @@ def test_a_reversed_test_part_is_not_flipped(planted):
     for name in PROBES:
         fitted = BASELINES[name]().fit(pairs.take(train), y[train], groups[train])
         assert auroc(~y[test], fitted.predict_proba(pairs.take(test))[:, 1]) < 0.3
+
+
+def test_the_registries_do_not_overlap_and_need_only_what_can_be_recorded():
+    assert list(BASELINES) == [
+        *("length", "text", "logprob", "logprob-min", "entropy"),
+        *("best-layer probe", "all-layer probe", "SAPLMA", "stack"),
+    ]
+    assert not set(BASELINES) & set(PUBLISHED)
+    assert {need for make in ALL.values() for need in make().needs} == set(LAYER_NUMBERS)
+    assert not any(make().needs for make in BASELINES.values())
+
+
+def test_the_question_alone_tells_hard_questions_from_easy_ones(planted):
+    pairs, _, groups = planted
+    y = pairs.openings[:, PLANTED, 0] > 0  # the same for both answers to a question
+    folds = grouped_folds(y, groups, 3)
+    assert auroc(y, out_of_fold(PUBLISHED["question-only probe"](), pairs, y, groups, folds)) > 0.9
+
+
+def test_the_summed_logprob_sees_the_length_where_the_mean_does_not(planted):
+    pairs, y, groups = planted
+    tokens = [np.full(8 if label else 4, -1.0) for label in y]
+    even = replace(pairs, logprobs=tokens, entropies=tokens)
+    folds = grouped_folds(y, groups, 3)
+    assert auroc(y, out_of_fold(PUBLISHED["summed logprob"](), even, y, groups, folds)) == 1
+    assert auroc(y, out_of_fold(BASELINES["logprob"](), even, y, groups, folds)) == pytest.approx(
+        0.5, abs=0.1
+    )
 
 
 @pytest.mark.parametrize(("name", "field"), [("logprob", "logprobs"), ("entropy", "entropies")])
