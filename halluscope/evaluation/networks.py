@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ Labels = NDArray[np.bool_]
 
 
 class NetworkClassifier(ChoosingClassifier):
-    """A network of 256, 128 and 64 units on the standardised columns of one candidate.
+    """A network on the standardised columns of one candidate, of `units` in its hidden layers.
 
     ReLU, and Adam at a rate of 0.001, in batches of 32. The number of passes over the training part is chosen
     with the candidate, after which the network is trained on all of it.
@@ -41,6 +41,8 @@ class NetworkClassifier(ChoosingClassifier):
         What was chosen.
     """
 
+    units: ClassVar[tuple[int, ...]] = (256, 128, 64)
+
     def __init__(self, epochs: int = 10, inner_folds: int = 3, random_state: int = 0) -> None:
         super().__init__(inner_folds, random_state)
         self.epochs = epochs
@@ -54,19 +56,29 @@ class NetworkClassifier(ChoosingClassifier):
         scores = np.zeros(self.epochs)
         logits = np.zeros((self.epochs, len(labels)))
         for train, test in folds:
-            for epoch, network in enumerate(
-                islice(_training(rows[train], labels[train], self.random_state), self.epochs)
-            ):
+            for epoch, network in enumerate(islice(self._training(rows[train], labels[train]), self.epochs)):
                 logits[epoch, test] = _logits(network, rows[test])
                 scores[epoch] += auroc(labels[test], logits[epoch, test]) / len(folds)
         best = int(np.argmax(scores))
         return float(scores[best]), best + 1, logits[best]
 
     def _train(self, rows: Floats, labels: Labels) -> MLPClassifier:
-        return next(islice(_training(rows, labels, self.random_state), self.epochs_ - 1, None))
+        return next(islice(self._training(rows, labels), self.epochs_ - 1, None))
 
     def _logits(self, rows: Floats) -> Floats:
         return _logits(self._model, rows)
+
+    def _training(self, rows: Floats, labels: Labels) -> Iterator[MLPClassifier]:
+        """The same network after one pass over the rows, after two, and so on."""
+        network = MLPClassifier(
+            self.units,
+            learning_rate_init=1e-3,
+            batch_size=min(32, len(rows)),
+            # A generator object, since an integer seed would shuffle every epoch alike.
+            random_state=np.random.RandomState(self.random_state),
+        )
+        while True:
+            yield network.partial_fit(rows, labels, classes=[False, True])
 
 
 class Saplma(NetworkClassifier):
@@ -142,19 +154,6 @@ class Mind(NetworkClassifier):
 
     def _columns(self, pairs: RecordedPairs, candidate: Candidate) -> Floats:
         return np.hstack([pairs.all_layers("last").mean(axis=1), pairs.layer("mean", -1)])
-
-
-def _training(rows: Floats, labels: Labels, seed: int) -> Iterator[MLPClassifier]:
-    """The same network after one pass over the rows, after two, and so on."""
-    network = MLPClassifier(
-        (256, 128, 64),
-        learning_rate_init=1e-3,
-        batch_size=min(32, len(rows)),
-        # A generator object, since an integer seed would shuffle every epoch alike.
-        random_state=np.random.RandomState(seed),
-    )
-    while True:
-        yield network.partial_fit(rows, labels, classes=[False, True])
 
 
 def _logits(network: MLPClassifier, rows: Floats) -> Floats:

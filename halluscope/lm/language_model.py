@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halluscope.errors import InputError, ModelError
 from halluscope.lm.anatomy import Anatomy, find_anatomy, running_device
+from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visit_attention
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.fingerprint import fingerprint
 from halluscope.lm.pull import pull, pulled_folder
-from halluscope.lm.recording import LayerState, collate, visit_layers
+from halluscope.lm.recording import LayerState, TokenBatch, collate, visit_layers
 from halluscope.lm.tokens import PairTokenizer, TokenizedPair
 from halluscope.records import Answer, Pair, Prompt, as_pairs
 
@@ -171,11 +172,46 @@ class LanguageModel:
         progress : callable, optional
             Called with the number of pairs done after each batch.
         """
-        for indices in token_budget_batches([len(pair.ids) for pair in pairs], self.token_budget):
+        self._visit(pairs, visitor, visit_layers, self.token_budget, progress)
+
+    def visit_attention(
+        self,
+        pairs: Sequence[TokenizedPair],
+        visitor: Callable[[list[int]], Callable[[BlockAttention], None]],
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Run pairs through the model in batches and show each block's attention weights to a visitor.
+
+        Parameters
+        ----------
+        pairs, progress
+            As for `visit`.
+        visitor : callable
+            Called with the indices of a batch's pairs; returns what is called with each `BlockAttention`.
+
+        Raises
+        ------
+        InputError
+            If a block gives no attention weights.
+        """
+        # the model is switched for each batch anew, under the lock: other threads never meet it switched
+        run = partial(visit_attention, self.model)
+        self._visit(pairs, visitor, run, min(self.token_budget, ATTENTION_TOKEN_BUDGET), progress)
+
+    def _visit(
+        self,
+        pairs: Sequence[TokenizedPair],
+        visitor: Callable[[list[int]], Callable[[Any], None]],
+        run: Callable[[Anatomy, TokenBatch, Callable[[Any], None]], None],
+        budget: int,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        for indices in token_budget_batches([len(pair.ids) for pair in pairs], budget):
             batch = collate([pairs[i] for i in indices])
             # hooks sit on the one model: two threads recording at once would see each other's states
             with self._recording, _EvaluationMode(self.model):
-                visit_layers(self.anatomy, batch, visitor(indices))
+                run(self.anatomy, batch, visitor(indices))
             if progress is not None:
                 progress(len(indices))
 

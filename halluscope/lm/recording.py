@@ -175,7 +175,7 @@ def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerStat
         if threading.get_ident() != recorder:
             return  # the model is at work in another thread too: not our pair
         if row != len(finite) or hidden.shape[:-1] != batch.ids.shape:
-            raise _unreadable(anatomy)
+            raise unreadable(anatomy)
         state, before, emitted = selection.of(hidden)
         finite.append(torch.isfinite(state).all() & torch.isfinite(before).all())
         below = previous.pop().to(state.device) if previous else None
@@ -183,9 +183,14 @@ def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerStat
         visit(LayerState(row, n_layers, state, before, below, emitted, batch.lengths, anatomy.unembed))
 
     with torch.inference_mode(), residual_hooks(anatomy, on_layer):
-        _forward(anatomy.decoder, batch)
+        run_decoder(anatomy.decoder, batch)
     if len(finite) < n_layers:
-        raise _unreadable(anatomy)
+        raise unreadable(anatomy)
+    check_finite(finite)
+
+
+def check_finite(finite: Sequence[Tensor]) -> None:
+    """Raise `ActivationError` unless every layer's flag is true; the message names the first that is not."""
     # one transfer for all layers: a look at each flag would stop the device at every block
     flags = torch.stack([flag.to(finite[0].device) for flag in finite]).tolist()
     if not all(flags):
@@ -196,17 +201,19 @@ def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerStat
         )
 
 
-def _unreadable(anatomy: Anatomy) -> ModelError:
+def unreadable(anatomy: Anatomy) -> ModelError:
+    """The error for a decoder whose blocks are not run one after the other on one residual stream."""
     return ModelError(
         f"{type(anatomy.decoder).__name__} does not pass one residual stream through its blocks in order: "
         "its layout is not one that halluscope can record"
     )
 
 
-def _forward(decoder: nn.Module, batch: TokenBatch) -> None:
+def run_decoder(decoder: nn.Module, batch: TokenBatch, **options: Any) -> None:
+    """Send one batch through the decoder, for what hooks see of it; options go to the decoder's forward."""
     device = running_device(decoder.get_input_embeddings())  # type: ignore[operator]
     mask = batch.mask.to(device)
-    arguments: dict[str, Any] = {"attention_mask": mask, "use_cache": False}
+    arguments: dict[str, Any] = {"attention_mask": mask, "use_cache": False, **options}
     if not bool(batch.mask[:, 0].all()):
         # left padding: positions count from the first real token
         arguments["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
