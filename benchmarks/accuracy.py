@@ -13,8 +13,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,29 @@ from benchmarks.corpora import whole_groups
 from benchmarks.tables import GIVEN_AWAY
 from halluscope import Detector, LanguageModel
 from halluscope.detector.labelled import LabelledPairs, check_labelled, training_digest
+from halluscope.evaluation.attention import ATTENTION, ICR, SELF_ATTENTION, record_attention
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
+from halluscope.evaluation.contrast import CONTRAST
 from halluscope.evaluation.evaluate import ABLATIONS, cross_validate
 from halluscope.evaluation.folds import out_of_fold
+from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
+from halluscope.evaluation.prompted import P_TRUE, PRISM, PROMPTED, record_p_true, record_statements
 from halluscope.evaluation.recording import record_pairs
 from halluscope.folds import grouped_folds
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.stored import StoredStates
-from halluscope.records import read_records
+from halluscope.records import Pair, read_records
 
 RESULTS = Path(__file__).parent / "results" / "accuracy"
 OURS = "halluscope"
-METHODS = {**BASELINES, **PUBLISHED}
+METHODS = {**BASELINES, **PUBLISHED, **PROMPTED, **ATTENTION}
+PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str, Any]]] = {
+    (P_TRUE,): record_p_true,
+    (PRISM, CONTRAST): record_statements,
+    (SELF_ATTENTION, ICR): record_attention,
+}
+"""Passes through the language model beside the first, by what they record."""
 FOLDS, SEEDS, LIMIT = 5, 3, 900
 QUICK = {"corpora": ("animals", "cities", "trivia"), "limit": 300, "seeds": 1}
 _SOURCES = {
@@ -131,8 +141,12 @@ class Run:
     def _measure(self, missing: Sequence[tuple[str, int]]) -> None:
         y, groups = self.labelled.hallucinated, self.labelled.groups.tolist()
         states = self._states()
-        extras = {need for method, _ in missing if method in METHODS for need in METHODS[method]().needs}
-        recorded = record_pairs(self.lm, self.labelled, states, extras=sorted(extras))
+        needs = {need for method, _ in missing if method in METHODS for need in METHODS[method]().needs}
+        recorded = record_pairs(self.lm, self.labelled, states, extras=sorted(needs & set(LAYER_NUMBERS)))
+        for names, record in PASSES.items():
+            if needs & set(names):
+                extras = {**recorded.extras, **self._pass(names, record)}
+                recorded = replace(recorded, extras=extras)
         for seed in sorted({seed for _, seed in missing}):
             folds = grouped_folds(y, groups, FOLDS, seed)
             methods = [method for method, s in missing if s == seed]
@@ -155,6 +169,13 @@ class Run:
             StoredStates.record(self.lm, tokenized, folder)
         os.utime(folder)  # used last: removed last
         return StoredStates(folder)
+
+    def _pass(self, names: Sequence[str], record: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        path = self.cache / f"{'-'.join(names)}-{self._digest('lm', 'evaluation')}.npz"
+        if not path.exists():
+            save(path, record(self.lm, self.labelled.pairs))
+        with np.load(path) as arrays:
+            return dict(arrays)
 
     def _path(self, method: str, seed: int) -> Path:
         digest = self._digest(*_SOURCES[method not in METHODS])
@@ -201,11 +222,14 @@ def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
     }
 
 
-def save(path: Path, probability: Scores) -> None:
-    """Write probabilities; the file appears whole or not at all."""
+def save(path: Path, values: Scores | dict[str, Any]) -> None:
+    """Write an array, or several by name; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.save(file, probability)
+        if isinstance(values, dict):
+            np.savez(file, **values)
+        else:
+            np.save(file, values)
     Path(file.name).replace(path)
 
 

@@ -8,10 +8,11 @@ from benchmarks.accuracy import OURS, Run, limit_size, save, summarise
 from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
 from halluscope.evaluation.evaluate import ABLATIONS
+from halluscope.evaluation.prompted import PROMPTED
 from halluscope.records import as_pairs
 from tests.samples import chance_records, labelled_records
 
-FEW = {"length": BASELINES["length"], "TriLens": PUBLISHED["TriLens"]}
+FEW = {"length": BASELINES["length"], "TriLens": PUBLISHED["TriLens"], "P(True)": PROMPTED["P(True)"]}
 
 
 @pytest.fixture(autouse=True)
