@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from halluscope.detector import Detector
 from halluscope.detector.classifier import SurfaceClassifier
-from halluscope.detector.cross_fitting import TrainingPart, cross_fit
+from halluscope.detector.cross_fitting import Learner, TrainingPart, Transform, cross_fit
 from halluscope.detector.labelled import LabelledPairs, check_labelled
+from halluscope.detector.readings import fit_reading
 from halluscope.detector.settings import check_settings
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
@@ -136,6 +137,8 @@ def cross_validate(
     source: StateSource | None = None,
     *,
     fit: bool = False,
+    learn: Learner = fit_reading,
+    transform: Transform | None = None,
 ) -> tuple[Scores, dict[str, Scores]]:
     """Out-of-fold probabilities of the detector and of its ablations.
 
@@ -154,6 +157,8 @@ def cross_validate(
         Visited instead of the language model.
     fit : bool
         Also fit the detector on all pairs.
+    learn, transform : callable, optional
+        As for `cross_fit`.
 
     Returns
     -------
@@ -175,6 +180,8 @@ def cross_validate(
             parts,
             detector.measures,
             detector.ridge,
+            learn=learn,
+            transform=transform,
             progress=advance,
         )
     families = np.array([family_of(name) for name in names])
