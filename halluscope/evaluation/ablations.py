@@ -7,13 +7,46 @@ its shape and loses what was learned; cut short, its answer keeps nothing of its
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from halluscope.detector.readings import fit_reading
+from halluscope.features import family_of
 from halluscope.surfaces import Reading, Surface
+
+
+def feature_ablations(names: Sequence[str]) -> dict[str, Callable[[str], bool]]:
+    """Every family of features and every channel alone, and left out.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the features.
+
+    Returns
+    -------
+    dict of str to callable
+        For `cross_validate`: ``roughness only``, ``without roughness``, ``lens only``, ``without lens`` ...
+    """
+    parts: dict[str, Callable[[str], str]] = {}
+    for name in names:
+        parts |= {family_of(name): family_of, channel_of(name): channel_of}
+    return {
+        f"{wanted} {part}" if wanted == "without" else f"{part} {wanted}": _keep(part_of, part, wanted)
+        for part, part_of in parts.items()
+        for wanted in ("only", "without")
+    }
+
+
+def _keep(part_of: Callable[[str], str], part: str, wanted: str) -> Callable[[str], bool]:
+    return lambda name: (part_of(name) == part) == (wanted == "only")
+
+
+def channel_of(name: str) -> str:
+    """The channel that a feature is measured on."""
+    return name.split(".", 1)[0]
 
 
 def shuffle_tokens(surface: Surface) -> Surface:

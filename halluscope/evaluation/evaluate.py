@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,14 @@ from halluscope.records import as_pairs
 
 Scores = npt.NDArray[np.float64]
 
-ABLATIONS: dict[str, tuple[str, ...]] = {
-    "roughness and peaks only": ("roughness", "peaks"),
-    "regional heights only": ("heights",),
+Kept = Callable[[str], bool]
+"""Whether a feature, by its name, is kept."""
+
+ABLATIONS: dict[str, Kept] = {
+    "roughness and peaks only": lambda name: family_of(name) != "heights",
+    "regional heights only": lambda name: family_of(name) == "heights",
 }
-"""Feature families that each ablation keeps."""
+"""What `evaluate` measures beside the whole detector."""
 
 
 def evaluate(
@@ -137,6 +140,7 @@ def cross_validate(
     source: StateSource | None = None,
     *,
     fit: bool = False,
+    ablations: Mapping[str, Kept] = ABLATIONS,
     learn: Learner = fit_reading,
     transform: Transform | None = None,
 ) -> tuple[Scores, dict[str, Scores]]:
@@ -157,6 +161,8 @@ def cross_validate(
         Visited instead of the language model.
     fit : bool
         Also fit the detector on all pairs.
+    ablations : mapping of str to callable
+        Classifiers to be trained on some of the features only, by name.
     learn, transform : callable, optional
         As for `cross_fit`.
 
@@ -164,7 +170,7 @@ def cross_validate(
     -------
     scores : ndarray of shape (pairs,)
     ablations : dict of ndarray
-        By the names of `ABLATIONS`.
+        By their names.
     """
     y = labelled.hallucinated
     parts = _training_parts(detector, labelled, [train for train, _ in folds])
@@ -184,9 +190,8 @@ def cross_validate(
             transform=transform,
             progress=advance,
         )
-    families = np.array([family_of(name) for name in names])
     kept = {"": np.ones(len(names), dtype=bool)}
-    kept |= {ablation: np.isin(families, members) for ablation, members in ABLATIONS.items()}
+    kept |= {ablation: np.array([keep(name) for name in names]) for ablation, keep in ablations.items()}
     scores = {ablation: np.empty(len(y)) for ablation in kept}
     with progress_bar("Training", len(folds) * len(kept), show=detector.progress) as advance:
         # what is fitted on everything has no fold to be tested on

@@ -7,6 +7,7 @@ from halluscope.detector.labelled import check_labelled
 from halluscope.detector.readings import fit_reading
 from halluscope.evaluation.ablations import (
     cut_to,
+    feature_ablations,
     random_reading,
     shuffle_both,
     shuffle_layers,
@@ -15,6 +16,7 @@ from halluscope.evaluation.ablations import (
 from halluscope.evaluation.evaluate import cross_validate
 from halluscope.evaluation.metrics import auroc
 from halluscope.evaluation.recording import record_pairs
+from halluscope.features import family_of, feature_names
 from halluscope.folds import grouped_folds
 from halluscope.records import as_pairs
 from halluscope.surfaces import Surface
@@ -97,3 +99,15 @@ def test_cross_validation_takes_them(lm):
     assert len(seen) == 2 * (2 + 1)
     assert not np.array_equal(without, whole)
     assert not np.array_equal(cut, whole)
+
+
+def test_every_family_and_channel_alone_and_left_out():
+    names = feature_names(("lens", "norm"))
+    ablations = feature_ablations(names)
+    parts = {"roughness", "peaks", "heights", "lens", "norm"}
+    assert set(ablations) == {f"{part} only" for part in parts} | {f"without {part}" for part in parts}
+    for part in parts:
+        for name in names:
+            assert ablations[f"{part} only"](name) != ablations[f"without {part}"](name)
+    assert [name for name in names if ablations["lens only"](name)] == list(feature_names(("lens",)))
+    assert all(family_of(name) == "peaks" for name in names if ablations["peaks only"](name))
