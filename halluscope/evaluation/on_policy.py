@@ -50,6 +50,7 @@ REFUSALS = (
 
 #: Up to this length the case of an alias counts: "In", "He" and "US" are words of other meanings without it.
 SHORT = 2
+_NO_PLURAL = 3  # words of up to so many letters may end in an "s" of their own: "gas", "bus"
 #: Without "one", which stands in too many sentences.
 _NUMBER_WORDS = (
     *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen"),
@@ -63,11 +64,10 @@ _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 _POINT = "\ue000"  # a decimal point while other stops are taken out
 #: Scripts that write no spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, Japanese and Chinese.
-_UNSPACED = (
-    r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    r"\U00020000-\U0003ffff"
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\U00020000-\U0003ffff]"
 )
-_STARTS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 
 def normalise(text: str) -> str:
@@ -136,7 +136,8 @@ def contains_alias(answer: str, aliases: Iterable[str]) -> bool:
     -------
     bool
         True if the words of an alias stand in the answer, one after the other and each whole: "New York" is
-        in "New York City", "Iran" is not in "Tirana". Case counts for aliases of one or two letters alone.
+        in "New York City", "Iran" is not in "Tirana". The last word may be in the plural or lose its own
+        "s": "clones" are an answer where "clone" is. Case counts for aliases of one or two letters alone.
     """
     exact = " ".join(_words(answer))
     folded = exact.casefold()
@@ -145,18 +146,36 @@ def contains_alias(answer: str, aliases: Iterable[str]) -> bool:
         if 0 < len(words) <= SHORT and words.isalpha():
             found = _stands_in(words, exact)
         else:
-            words = words.casefold()
-            found = any(_stands_in(form, folded) for form in (words, _SPELLED.get(words, "")) if form)
+            found = bool(words) and any(_stands_in(form, folded) for form in _forms(words.casefold()))
         if found:
             return True
     return False
 
 
 def _stands_in(words: str, text: str) -> bool:
-    # behind and before a letter of a script without spaces, a word may begin and end anywhere
-    before = "" if _STARTS_UNSPACED.match(words) else f"(?<![^ {_UNSPACED}])"
-    after = "" if _STARTS_UNSPACED.match(words[-1]) else f"(?![^ {_UNSPACED}])"
-    return re.search(before + re.escape(words) + after, text) is not None
+    place = text.find(words)
+    while place >= 0:
+        if _is_border(text, place) and _is_border(text, place + len(words)):
+            return True
+        place = text.find(words, place + 1)
+    return False
+
+
+def _is_border(text: str, place: int) -> bool:
+    """Whether words may meet between two characters: next to one that needs no space, they may anywhere."""
+    around = text[place - 1 : place + 1]
+    return place in (0, len(text)) or " " in around or _UNSPACED.search(around) is not None
+
+
+def _forms(words: str) -> set[str]:
+    """How else folded words may be written: numbers in digits or in letters, singular and plural."""
+    forms = {words, _SPELLED.get(words, words)}
+    last = words.rpartition(" ")[2]
+    if len(last) > SHORT and last.isascii() and last.isalpha():
+        forms |= {words + "s", words + "es"}
+        if len(last) > _NO_PLURAL and last.endswith("s") and not last.endswith("ss"):
+            forms.add(words[:-1])
+    return forms
 
 
 def telling_aliases(question: str, aliases: Iterable[str]) -> list[str]:

@@ -84,6 +84,11 @@ def test_normal_form_of_anything(text):
         ("पिता", "पित", False),
         ("العاصمة هي القاهرة.", "القاهرة", True),
         ("Anything.", "!", False),
+        ("They are clones.", "clone", True),
+        ("It is an oxidant.", "oxidants", True),
+        ("Noble gases", "a noble gas", True),
+        ("In the 1990s", "1990", False),
+        ("It is mas.", "mass", False),
         ("", "Paris", False),
     ],
 )
@@ -98,7 +103,7 @@ def test_an_alias_between_words_is_found_and_inside_a_word_is_not(before, alias,
         assert contains_alias(f"{before} {alias}, {after}", [alias])
         assert contains_alias(f"{before} {alias}", [alias.upper()]) or alias.upper().lower() != alias
         joined = normalise(before + alias + after)
-        if normalise(alias) not in joined.split():
+        if not joined.startswith(normalise(alias)) or len(joined) > len(normalise(alias)) + 2:
             assert not contains_alias(before + alias + after, [alias])
 
 
