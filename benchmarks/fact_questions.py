@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from benchmarks.questions import Question
 from models.facts.pairs import domains
 from models.facts.table import Fact, Kind
 from models.facts.text import capitalised, sentence
@@ -45,18 +45,34 @@ OPEN = frozenset(
         "How is {s} classified in the periodic table?",
     }
 )
-#: What else people call the values of the tables.
+#: What else people call the values of the tables; of countries with many companies or cities the adjective
+#: too ("Bayer is a German company").
 OTHER_NAMES = {
-    "the United States": ("USA", "US", "America"),
-    "the United Kingdom": ("UK", "Great Britain", "Britain", "England", "Scotland"),
-    "the Netherlands": ("Holland",),
-    "the Czech Republic": ("Czechia",),
+    "the United States": ("USA", "US", "America", "American"),
+    "the United Kingdom": ("UK", "Great Britain", "Britain", "England", "Scotland", "British", "English"),
+    "Germany": ("German",),
+    "France": ("French",),
+    "Japan": ("Japanese",),
+    "Spain": ("Spanish",),
+    "Switzerland": ("Swiss",),
+    "the Netherlands": ("Holland", "Dutch"),
+    "Sweden": ("Swedish",),
+    "Italy": ("Italian",),
+    "Finland": ("Finnish",),
+    "Belgium": ("Belgian",),
+    "Russia": ("Russian",),
+    "China": ("Chinese",),
+    "Poland": ("Polish",),
+    "Ukraine": ("Ukrainian",),
+    "Brazil": ("Brazilian",),
+    "Mexico": ("Mexican",),
+    "Canada": ("Canadian",),
+    "the Czech Republic": ("Czechia", "Czech"),
     "the United Arab Emirates": ("UAE",),
     "the Democratic Republic of the Congo": ("Democratic Republic of Congo", "DR Congo", "DRC"),
-    "the Republic of the Congo": ("Republic of Congo",),
     "Ivory Coast": ("Côte d'Ivoire",),
     "Myanmar": ("Burma",),
-    "Turkey": ("Türkiye",),
+    "Turkey": ("Türkiye", "Turkish"),
     "Washington, D.C.": ("Washington",),
     "Kyiv": ("Kiev",),
     "Ulaanbaatar": ("Ulan Bator",),
@@ -64,31 +80,6 @@ OTHER_NAMES = {
     "Persian": ("Farsi",),
 }
 _PEOPLE = "element_discoverer"
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question and what answers it.
-
-    Parameters
-    ----------
-    id : str
-        Its name, unique in its corpus.
-    text : str
-        What is asked.
-    answers : tuple of str
-        Accepted answers.
-    group : str
-        What must not be split between folds.
-    topic : str, optional
-        The kind of question.
-    """
-
-    id: str
-    text: str
-    answers: tuple[str, ...]
-    group: str
-    topic: str | None = None
 
 
 def fact_questions() -> list[Question]:
@@ -120,14 +111,15 @@ def _kind_questions(domain: str, kind: Kind) -> list[Question]:
         name = f"{kind.name}-{subject}-{frame}".rstrip("-")
         template = templates[int(hashlib.sha256(name.encode()).hexdigest(), 16) % len(templates)]
         words = {"s": subject, "S": capitalised(subject), "frame": frame}
-        values = {value for fact in facts for value in (fact.value, *fact.also)}
+        doubtful = {value for fact in facts for value in fact.also} - {fact.value for fact in facts}
         questions.append(
             Question(
                 id=name,
                 text=sentence(template.format(**words)),
-                answers=tuple(accepted(sorted(values), people=kind.name == _PEOPLE)),
+                answers=tuple(accepted((fact.value for fact in facts), people=kind.name == _PEOPLE)),
                 group=f"{domain}-{facts[0].entity}",
                 topic=kind.name,
+                doubtful=tuple(accepted(sorted(doubtful))),
             )
         )
     return questions

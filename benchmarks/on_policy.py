@@ -24,10 +24,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fact_questions import Question, fact_questions
+from benchmarks.fact_questions import fact_questions
+from benchmarks.questions import Question, read_questions
 from halluscope import LanguageModel
-from halluscope.errors import InputError, RecordError
-from halluscope.evaluation.on_policy import is_refusal, label_answer, telling_aliases
+from halluscope.errors import InputError
+from halluscope.evaluation.on_policy import (
+    contains_alias,
+    is_refusal,
+    label_answer,
+    normalise,
+    telling_aliases,
+)
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.generation import MAX_NEW_TOKENS, generate_answers
 from halluscope.progress import progress_bar
@@ -36,10 +43,12 @@ INSTRUCTION = "{question} Answer in one short sentence."
 FACTS = "facts"
 ENDING = ".questions.jsonl"
 CHUNK = 64
-"""Questions between two safe points. Batches are made inside a chunk: a resumed run makes the same ones."""
+"""Questions between two safe points. Batches are made inside a chunk: a resumed run makes the same ones (one
+with a larger limit, of the last chunk, others)."""
 TO_READ = 100
-RIGHT, WRONG, REFUSED, EMPTY, UNFINISHED = "right", "wrong", "refused", "empty", "unfinished"
-OUTCOMES = (RIGHT, WRONG, REFUSED, EMPTY, UNFINISHED)
+RIGHT, WRONG = "right", "wrong"
+REFUSED, EMPTY, DOUBTFUL, UNFINISHED = "refused", "empty", "doubtful", "unfinished"
+OUTCOMES = (RIGHT, WRONG, REFUSED, EMPTY, DOUBTFUL, UNFINISHED)
 
 Row = dict[str, Any]
 
@@ -51,15 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the labelled answers")
     parser.add_argument("--model", default=DEFAULT_MODEL, help=f"language model: {', '.join(KNOWN_MODELS)}")
     parser.add_argument("--limit", type=int, help="most questions of a corpus, drawn at random")
+    parser.add_argument(
+        "--token-budget", type=int, help="most tokens in one batch: more are faster where memory allows"
+    )
     parser.add_argument("--only", nargs="*", help="names of corpora")
     options = parser.parse_args(arguments)
     try:
         corpora = read_corpora(options.data)
+        for name in set(options.only or ()) - set(corpora):
+            raise InputError(f"no corpus '{name}': there are {', '.join(corpora)}")
         lm = LanguageModel.from_pretrained(options.model)
+        lm.token_budget = options.token_budget or lm.token_budget
         check_settings(options.out, settings_of(lm))
         ask(lm, {name: corpora[name] for name in options.only or corpora}, options.out, options.limit)
-    except KeyError as error:
-        raise SystemExit(f"no corpus {error}: there are {', '.join(corpora)}") from None
     except InputError as error:
         raise SystemExit(str(error)) from None
 
@@ -105,39 +118,6 @@ def read_corpora(folder: Path) -> dict[str, list[Question]]:
         name: [q for q in questions if telling_aliases(q.text, q.answers)]
         for name, questions in corpora.items()
     }
-
-
-def read_questions(path: Path) -> list[Question]:
-    """The questions of one file.
-
-    Raises
-    ------
-    RecordError
-        Naming the line and the field of the first that is not valid.
-    """
-    questions: dict[str, Question] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise RecordError(path, number, f"not valid JSON: {error.msg}") from None
-        text, answers = (
-            (record.get("prompt"), record.get("answers")) if isinstance(record, dict) else ("", [])
-        )
-        if not isinstance(text, str) or not text.strip():
-            raise RecordError(path, number, "field 'prompt' must be text")
-        if not isinstance(answers, list) or not answers or not all(isinstance(a, str) for a in answers):
-            raise RecordError(path, number, "field 'answers' must be a list of texts")
-        name = str(record.get("id", number))
-        if name in questions:
-            raise RecordError(path, number, f"field 'id': there is a question '{name}' already")
-        group, topic = record.get("group", name), record.get("topic")
-        questions[name] = Question(
-            name, text, tuple(answers), str(group), None if topic is None else str(topic)
-        )
-    return list(questions.values())
 
 
 def draw(items: Iterable[Any], limit: int | None, *, key: Callable[[Any], str], salt: str = "") -> list[Any]:
@@ -209,11 +189,19 @@ def kept_rows(path: Path) -> list[Row]:
 
 
 def outcome_of(question: Question, row: Row) -> str:
-    """One of `OUTCOMES`. What an answer that was cut off would have named, nobody knows."""
+    """One of `OUTCOMES`.
+
+    Who repeats the question has said nothing, and what an answer that was cut off would have named, nobody
+    knows.
+    """
+    if normalise(row["answer"]) in (normalise(question.text), normalise(row["prompt"])):
+        return EMPTY
     answers = telling_aliases(question.text, question.answers)
     label = label_answer(row["answer"], answers)
     if label is None:
         return REFUSED if is_refusal(row["answer"]) else EMPTY
+    if label and contains_alias(row["answer"], telling_aliases(question.text, question.doubtful)):
+        return DOUBTFUL
     if label and not row["finished"]:
         return UNFINISHED
     return WRONG if label else RIGHT

@@ -1,10 +1,11 @@
 """Labels for a language model's own answers: does the answer name what the question asked for?
 
 An answer is right if it names an accepted answer (an alias) as whole words. That is a rule about words, not
-about meaning, and its limits are these. An answer that names an alias beside other candidates, or denies it
-("not Paris"), counts as right; one that puts the truth in words of its own, in another spelling or language,
-as wrong. Korean particles and Arabic articles, which are written on the word, hide an alias; in scripts
-without spaces between words, an alias is found inside a longer word too.
+about meaning, and its limits are these. An answer counts as right that names an alias in passing, beside
+other candidates or to deny it ("not Paris"), and one that goes on to say something false. It counts as wrong
+if it puts the truth in words of its own, in another spelling or language, or says nothing to the point.
+Korean particles and Arabic articles, which are written on the word, hide an alias; in scripts without spaces
+between words, an alias is found inside a longer word too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 ARTICLES = frozenset({"a", "an", "the"})
 
-#: How a model says that it will not or cannot answer, in the words that `normalise` leaves.
+#: How a model says that it will not or cannot answer, or speaks of itself instead, as `normalise` writes it.
 REFUSALS = (
     "i don t know",
     "i do not know",
@@ -40,6 +41,8 @@ REFUSALS = (
     "i apologise",
     "as ai",  # "as an AI": articles are gone
     "i m just ai",
+    "happy to help",
+    "here to help",
     "is unknown",
     "is not known",
     "is not publicly known",

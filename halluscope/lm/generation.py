@@ -51,13 +51,14 @@ def generate_answers(
     """Let a language model answer prompts, always with its most probable next token.
 
     A prompt is put to the model as `LanguageModel.tokenize` puts it: the ids that the answer continues are
-    those before the answer in any pair of this prompt. A model without a chat template reads a question on
-    one line and its answer on the next (`halluscope.lm.tokens.PLAIN_FORM`); what it writes below that line,
-    mostly further questions, is left out.
+    those before the answer in any pair of this prompt. A model without a chat template is asked on one line
+    and answers on the next (`halluscope.lm.tokens.PLAIN_FORM`): its answer ends with that line, as it mostly
+    goes on with further questions, and is empty if it leaves the line empty.
 
     Prompts of like length share a batch and are padded on the left. Padding does not change what a model
-    computes but how it is rounded: in bfloat16 two tokens of nearly the same probability may change places
-    with the company a prompt is in. The same prompts in the same order give the same answers.
+    computes but how it is rounded: in bfloat16, tokens of nearly the same probability change places with the
+    company that a prompt is in, and the answers part there. The same prompts in the same order give the same
+    answers; load the model in float32 for answers that do not depend on the others.
 
     Parameters
     ----------
@@ -159,19 +160,13 @@ def _greedy(model: Any, max_new_tokens: int, ends: list[int], padding: int) -> I
 
 
 def _line_ended(tokenizer: Any, width: int) -> Callable[..., Tensor]:
-    """A stopping criterion: a row is done when its answer's first line is."""
+    """A stopping criterion: a row is done when its answer's line is."""
 
     def criterion(ids: Tensor, scores: Any, **options: Any) -> Tensor:
-        lines = [
-            _has_line(tokenizer.decode(row, skip_special_tokens=True)) for row in ids[:, width:].tolist()
-        ]
-        return torch.tensor(lines, device=ids.device)
+        texts = (tokenizer.decode(row, skip_special_tokens=True) for row in ids[:, width:].tolist())
+        return torch.tensor(["\n" in text for text in texts], device=ids.device)
 
     return criterion
-
-
-def _has_line(text: str) -> bool:
-    return "\n" in text.lstrip()
 
 
 def _cut(tokenizer: Any, ids: list[int], ends: list[int], one_line: bool) -> Generated:
@@ -179,10 +174,8 @@ def _cut(tokenizer: Any, ids: list[int], ends: list[int], one_line: bool) -> Gen
     finished = end < len(ids)
     ids = ids[:end]
     text, offsets = decode_with_offsets(tokenizer, ids)
-    if one_line and _has_line(text):
-        start = len(text) - len(text.lstrip())
-        line_end = text.index("\n", start)
+    if one_line and "\n" in text:
         # a token that holds the line's last character and the break cannot be cut in two: it goes
-        kept = sum(stop <= line_end for _, stop in offsets)
+        kept = sum(stop <= text.index("\n") for _, stop in offsets)
         ids, text, finished = ids[:kept], text[: offsets[kept][0]], True
     return Generated(tuple(ids), text, finished)

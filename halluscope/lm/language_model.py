@@ -224,8 +224,15 @@ class LanguageModel:
     def evaluating(self) -> Iterator[None]:
         """Hold the model for one pass: dropout is off, and other threads wait with theirs."""
         # hooks sit on the one model: two threads recording at once would see each other's states
-        with self._recording, _EvaluationMode(self.model):
-            yield
+        with self._recording:
+            training = [module for module in self.model.modules() if module.training]
+            try:
+                for module in training:
+                    module.training = False
+                yield
+            finally:  # on again only where it was on
+                for module in training:
+                    module.training = True
 
     def surface(
         self,
@@ -272,21 +279,6 @@ class LanguageModel:
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"
-
-
-class _EvaluationMode:
-    """Switch dropout off for the time of a recording, and on again only where it was on."""
-
-    def __init__(self, model: Any) -> None:
-        self._training = [module for module in model.modules() if module.training]
-
-    def __enter__(self) -> None:
-        for module in self._training:
-            module.training = False
-
-    def __exit__(self, *exc: object) -> None:
-        for module in self._training:
-            module.training = True
 
 
 def _locate(name: str | Path) -> str | Path:

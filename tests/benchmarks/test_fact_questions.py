@@ -23,6 +23,8 @@ def test_the_truth_is_accepted_and_groups_are_entities():
         for fact in kind.facts:
             question = QUESTIONS[f"{name}-{fact.subject}-{fact.frame}".rstrip("-")]
             assert contains_alias(f"It is {fact.value}.", question.answers)
+            assert fact.value not in question.doubtful
+            assert {*question.doubtful, *question.answers} >= fact.also
             assert question.group == f"{domain.name}-{fact.entity}"
             assert fact.subject.lower().removesuffix(".") in question.text.lower()
 
@@ -41,7 +43,7 @@ def test_what_is_listed_is_in_the_tables():
 
 
 def test_other_names():
-    assert accepted(["the United States"]) == ["the United States", "USA", "US", "America"]
+    assert accepted(["the United States"]) == ["the United States", "USA", "US", "America", "American"]
     assert accepted(["Robert Bunsen and Gustav Kirchhoff"], people=True) == [
         "Robert Bunsen and Gustav Kirchhoff",
         "Robert Bunsen",
@@ -49,4 +51,5 @@ def test_other_names():
         "Bunsen",
         "Kirchhoff",
     ]
+    assert contains_alias("It is a German company.", accepted(["Germany"]))
     assert accepted(["Bosnia and Herzegovina"]) == ["Bosnia and Herzegovina"]

@@ -3,25 +3,31 @@ import json
 import pytest
 
 from benchmarks import on_policy
-from benchmarks.fact_questions import Question
-from benchmarks.on_policy import answer_questions, draw, kept_rows, outcome_of, read_corpora, read_questions
+from benchmarks.on_policy import answer_questions, draw, kept_rows, outcome_of, read_corpora
+from benchmarks.questions import Question
 from halluscope import LanguageModel
-from halluscope.errors import RecordError
 from halluscope.lm.generation import Generated, generate_answers
 from halluscope.records import read_records
 
 FACTS = [Question(f"capital-{i}", f"What is {i}?", ("zzz",), f"country-{i}", "capital") for i in range(7)]
-SAID = {"right": "It is Paris.", "wrong": "It is Lyon.", "refused": "I'm sorry.", "empty": " "}
+SAID = {
+    "right": "It is Paris, or Orly.",
+    "wrong": "It is Lyon.",
+    "doubtful": "It is Orly.",
+    "refused": "I'm sorry.",
+    "empty": " ",
+}
 
 
 def row(answer, *, finished=True):
-    return {"answer": answer, "finished": finished}
+    return {"prompt": "Which city? Be brief.", "answer": answer, "finished": finished}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, lm):
     monkeypatch.setattr(on_policy, "CHUNK", 3)
     monkeypatch.setattr(on_policy, "fact_questions", lambda: FACTS)
+    monkeypatch.setattr(lm, "token_budget", lm.token_budget)  # put back after each test
     monkeypatch.setattr(LanguageModel, "from_pretrained", lambda name: lm)
 
 
@@ -65,7 +71,7 @@ def test_labelled_answers_and_counts(data, tmp_path, monkeypatch, capsys):
     files = run(data, tmp_path / "out", "--only", "people")
     pairs = list(read_records(tmp_path / "out" / "people.jsonl", labelled=True))
     assert [pair.hallucinated for pair in pairs] == [False, True, False, True, True, True]
-    assert capsys.readouterr().out.split()[-6:] == ["8", "2", "4", "1", "1", "0"]
+    assert capsys.readouterr().out.split()[-6:] == ["2", "4", "1", "1", "0", "0"]
     line = json.loads(files["people.jsonl"].split(b"\n")[0])
     asked = draw([f"q{i}" for i in range(8)], None, key=str)
     assert line == {
@@ -143,27 +149,11 @@ def test_other_settings_and_other_questions_are_refused(data, tmp_path, monkeypa
     with pytest.raises(SystemExit, match="other questions"):
         run(data, tmp_path / "out")
     monkeypatch.setattr(on_policy, "INSTRUCTION", "{question}")
-    with pytest.raises(SystemExit, match="another instruction"):
-        run(data, tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        ([{"answers": ["a"]}], "line 1: field 'prompt'"),
-        ([{"prompt": "Who?", "answers": "a"}], "line 1: field 'answers'"),
-        ([{"prompt": "Who?", "answers": []}], "line 1: field 'answers'"),
-        ([{"prompt": "Who?", "answers": ["a"], "id": 1}] * 2, "line 2: field 'id'"),
-        (["text"], "line 1: field 'prompt'"),
-    ],
-)
-def test_bad_questions_are_named(tmp_path, lines, message):
-    with pytest.raises(RecordError, match=message):
-        read_questions(write(tmp_path / "bad.questions.jsonl", *lines))
+    with pytest.raises(SystemExit, match="another instruction and token_budget"):
+        run(data, tmp_path / "out", "--token-budget", "50")
 
 
 def test_questions(data, tmp_path):
-    assert len(read_questions(data / "people.questions.jsonl")) == 9
     corpora = read_corpora(data)
     assert list(corpora) == ["facts", "people"]
     assert len(corpora["people"]) == 8  # the ninth names its answer
@@ -176,8 +166,13 @@ def test_questions(data, tmp_path):
 
 @pytest.mark.parametrize("outcome", SAID)
 def test_outcomes(outcome):
-    question = Question("q", "Which city?", ("Paris",), "q")
+    question = Question("q", "Which city?", ("Paris",), "q", doubtful=("Orly",))
     assert outcome_of(question, row(SAID[outcome])) == outcome
+
+
+@pytest.mark.parametrize("answer", ["Which city?", "which city", "Which city? Be brief"])
+def test_who_repeats_the_question_says_nothing(answer):
+    assert outcome_of(Question("q", "Which city?", ("Paris",), "q"), row(answer)) == "empty"
 
 
 def test_what_was_cut_off_may_be_right_but_not_wrong():

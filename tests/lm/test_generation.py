@@ -93,20 +93,18 @@ def test_settings_of_the_model_are_set_aside_and_come_back(lm):
     assert model.generation_config is own
 
 
-def test_without_a_chat_template_the_first_line_is_the_answer():
+@pytest.mark.parametrize("line", [" It is he.", " ", ""])
+def test_without_a_chat_template_the_line_is_the_answer(line):
     tokenizer = tiny_tokenizer(chat=False)
     lm = LanguageModel(tiny_model(), tokenizer)
-    (free,) = generate_answers(lm, PROMPTS[:1], max_new_tokens=NEW)
-    script = [*tokenizer("\n It is he.")["input_ids"], *tokenizer("\nQuestion: Why?")["input_ids"]]
-    lm.model = Scripted(lm.model, script)
+    ids = tokenizer(line)["input_ids"]
+    lm.model = Scripted(lm.model, [*ids, *tokenizer("\nQuestion: Why?")["input_ids"]])
     (answer,) = generate_answers(lm, PROMPTS[:1], max_new_tokens=40)
-    assert answer.text == "\n It is he."
-    assert answer.finished
-    assert answer.ids == tuple(tokenizer("\n It is he.")["input_ids"])
+    assert (answer.text, answer.ids, answer.finished) == (line, tuple(ids), True)
+    assert lm.model.steps == len(ids) + 1  # it is stopped there
     lm.tokenizer.chat_template = "{{ messages[0]['content'] }}"
     (answer,) = generate_answers(lm, PROMPTS[:1], max_new_tokens=40)
-    assert answer.text == "\n It is he.\nQuestion: Why?"
-    assert "\n" not in free.text.strip()
+    assert answer.text == line + "\nQuestion: Why?"
 
 
 class Scripted:
@@ -119,7 +117,9 @@ class Scripted:
         return getattr(self.model, name)
 
     def generate(self, ids, attention_mask, stopping_criteria):
+        self.steps = 0
         for token in [*self.script, 2]:
+            self.steps += 1
             ids = torch.cat([ids, torch.tensor([[token]])], dim=1)
             if any(bool(criterion(ids, None)[0]) for criterion in stopping_criteria):
                 break
