@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -238,9 +239,7 @@ def limit_size(cache: Path, gigabytes: float) -> None:
     folders = sorted(cache.glob("*/*/states-*"), key=lambda folder: folder.stat().st_mtime)
     sizes = [sum(file.stat().st_size for file in folder.iterdir()) for folder in folders]
     for folder, held in _beyond(folders, sizes, gigabytes * 1e9):
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
+        shutil.rmtree(folder)
         print(f"removed {folder} ({held / 1e9:.1f} GB were held)")
 
 

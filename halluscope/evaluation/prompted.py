@@ -27,7 +27,6 @@ from halluscope.evaluation.probes import LinearProbe
 from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
-from halluscope.lm.tokens import TokenizedPair
 from halluscope.progress import progress_bar
 from halluscope.records import Pair
 
@@ -97,13 +96,11 @@ def record_p_true(
         replace(pair, prompt=prompt, answer=reply) for pair, prompt in zip(pairs, prompts, strict=True)
     ]
 
-    def visitor(indices: list[int], tokenized: list[TokenizedPair]) -> Callable[[LayerState], None]:
-        deciding = _firsts(indices, tokenized) + place
-
+    def visitor(indices: list[int]) -> Callable[[LayerState], None]:
         def visit(layer: LayerState) -> None:
             if layer.layer == layer.n_layers - 1:
                 found = []
-                for states in layer.before[deciding].split(_LOGIT_ROWS):
+                for states in layer.before[layer.firsts + place].split(_LOGIT_ROWS):
                     true, false = (layer.unembed(states)[:, ids].double().logsumexp(1) for ids in options)
                     found.append(true - false)
                 log_odds[indices, 0] = torch.cat(found).cpu().numpy()
@@ -143,18 +140,13 @@ def record_statements(
             replace(pair, prompt=prompt, answer=reply) for pair, prompt in zip(pairs, prompts, strict=True)
         ]
 
-        def visitor(
-            indices: list[int], tokenized: list[TokenizedPair], side: int = side
-        ) -> Callable[[LayerState], None]:
-            firsts = _firsts(indices, tokenized)
-            lasts = np.cumsum([len(tokenized[index].tokens) for index in indices]) - 1
-
+        def visitor(indices: list[int], side: int = side) -> Callable[[LayerState], None]:
             def visit(layer: LayerState) -> None:
                 if layer.layer in kept:
                     place = kept.index(layer.layer)
-                    contrast[indices, side, place] = layer.state[lasts].cpu().numpy()
+                    contrast[indices, side, place] = layer.state[layer.lasts].cpu().numpy()
                 if side == 0 and layer.layer == layer.n_layers - 1:
-                    prism[indices] = layer.before[firsts].cpu().numpy()
+                    prism[indices] = layer.before[layer.firsts].cpu().numpy()
 
             return visit
 
@@ -197,21 +189,16 @@ def _options(lm: LanguageModel, question: Pair) -> tuple[str, int, list[list[int
             )
 
 
-def _firsts(indices: list[int], tokenized: list[TokenizedPair]) -> Floats:
-    """Where each pair's first answer token stands among the answer tokens of a batch."""
-    return np.cumsum([0, *(len(tokenized[index].tokens) for index in indices[:-1])])
-
-
 def _visit(
     lm: LanguageModel,
     questions: list[Pair],
-    visitor: Callable[[list[int], list[TokenizedPair]], Callable[[LayerState], None]],
+    visitor: Callable[[list[int]], Callable[[LayerState], None]],
     description: str,
     progress: bool | None,
 ) -> None:
     tokenized = lm.tokenize_pairs(questions)
     with progress_bar(description, len(tokenized), show=progress) as advance:
-        lm.visit(tokenized, lambda indices: visitor(indices, tokenized), progress=advance)
+        lm.visit(tokenized, visitor, progress=advance)
 
 
 class PTrue(PairClassifier):

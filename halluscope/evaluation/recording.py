@@ -64,11 +64,10 @@ def record_pairs(
 
     def visitor(indices: list[int]) -> Callable[[LayerState], None]:
         pool = pooler(indices)
-        firsts = np.cumsum([0, *(len(tokenized[index].tokens) for index in indices[:-1])])
 
         def visit(layer: LayerState) -> None:
             pool(layer)
-            openings[indices, layer.layer] = layer.before[firsts].cpu().numpy()
+            openings[indices, layer.layer] = layer.before[layer.firsts].cpu().numpy()
             for name, number in numbers.items():
                 number[indices, layer.layer] = LAYER_NUMBERS[name](layer).cpu().numpy()
             if layer.layer == layer.n_layers - 1:

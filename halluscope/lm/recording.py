@@ -101,6 +101,16 @@ class LayerState:
     lengths: tuple[int, ...]
     unembed: Callable[[Tensor], Tensor]
 
+    @property
+    def firsts(self) -> Tensor:
+        """Where each pair's first token stands among the n: `before[firsts]` is what the prompts led to."""
+        return self.lasts + 1 - torch.tensor(self.lengths)
+
+    @property
+    def lasts(self) -> Tensor:
+        """Where each pair's last token stands among the n."""
+        return torch.tensor(self.lengths).cumsum(0) - 1
+
     @cached_property
     def prediction(self) -> tuple[Tensor, Tensor]:
         """Log-probability of the emitted token and entropy of the distribution, each (n,), in nats.

@@ -140,10 +140,9 @@ class StoredStates:
 
             def visitor(indices: list[int]) -> Callable[[LayerState], None]:
                 openings, rows = _rows(starts, indices)
-                firsts = np.cumsum([0, *(lengths[i] for i in indices[:-1])])
 
                 def visit(layer: LayerState) -> None:
-                    for places, states_there in ((rows, layer.state), (openings, layer.before[firsts])):
+                    for places, states_there in ((rows, layer.state), (openings, layer.before[layer.firsts])):
                         bits = states_there.to(dtype).cpu().view(getattr(torch, integer.__name__))
                         states[layer.layer, places] = bits.numpy()
                     if (layer.n_layers - 1 - layer.layer) % lens_every == 0:
