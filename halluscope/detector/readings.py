@@ -27,7 +27,7 @@ EVIDENCE = "evidence"
 CHANNELS = (*SOURCES, EVIDENCE)
 """Names of the readings."""
 
-_EVIDENCE_RIDGE = 1.0
+_DEPTH, _WIDTH = 0.55, 0.15  # of the layers: where truth is read best, and how far around
 
 _ROUNDING = 1e-5  # of a projection, relative to the lengths of state and direction
 
@@ -43,8 +43,10 @@ def fit_reading(
     The states x, standardised by training mean and deviation, are regressed on y = +1 (true) or -1
     (hallucinated): ``w = (X'X + penalty I)^-1 X'y`` (Hoerl and Kennard 1970). Folded back into the raw
     states, w is the direction. Readings of single layers are learned layer by layer, with the penalty
-    ``ridge n``. The evidence is one regression on all layers of the mean of the poolings "mean" and "last",
-    with the number of its columns as penalty; its share of each layer is that layer's direction.
+    ``ridge n``. The evidence is one regression on all layers of the mean of the poolings "mean" and "last";
+    its share of each layer is that layer's direction. Its coordinates are weighted by their layer's depth,
+    with a bell around the middle, which stands for the expectation that the first and last layers, busy with
+    words, tell less (as in arXiv 2310.06824); its penalty is their mean squared length.
 
     Centre and scale are mean and standard deviation of the projections of single tokens, one of each answer:
     pooled states vary less, most of all in the first layers, and would leave single tokens there at many
@@ -89,17 +91,23 @@ def fit_reading(
 
 def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.intp], y: Tensor) -> Tensor:
     """Directions (layers, d) of one regression on all layers."""
+    n_layers, d = states.shape[2:]
     pooled = states[rows, POOLINGS.index("mean")]
     pooled += states[rows, POOLINGS.index("last")]
+    depth = torch.linspace(0, 1, n_layers)
+    variance = torch.exp(-0.5 * ((depth - _DEPTH) / _WIDTH) ** 2)
+    weight = variance.sqrt().repeat_interleave(d)
     x = torch.from_numpy(pooled.reshape(len(rows), -1))
-    return _ridge_direction(x, y, _EVIDENCE_RIDGE * x.shape[1]).reshape(states.shape[2:])
+    return _ridge_direction(x, y, float(variance.sum()) * d, weight).reshape(n_layers, d)
 
 
-def _ridge_direction(x: Tensor, y: Tensor, penalty: float) -> Tensor:
-    """Direction (d,) for states x of shape (n, d)."""
+def _ridge_direction(x: Tensor, y: Tensor, penalty: float, weight: Tensor | None = None) -> Tensor:
+    """Direction (d,) for states x of shape (n, d), whose standardised coordinates may be weighted."""
     mean = x.mean(dim=0)
-    deviation = x.std(dim=0).clamp_min(1e-6 * x.abs().mean().clamp_min(1e-12))
-    z = (x - mean) / deviation
+    unit = x.std(dim=0).clamp_min(1e-6 * x.abs().mean().clamp_min(1e-12))
+    if weight is not None:
+        unit = unit / weight
+    z = (x - mean) / unit
     target = y - y.mean()
     n, d = z.shape
     if n <= d:
@@ -107,7 +115,7 @@ def _ridge_direction(x: Tensor, y: Tensor, penalty: float) -> Tensor:
         weights = z.T @ _solve_ridge(z @ z.T, target, penalty)
     else:
         weights = _solve_ridge(z.T @ z, z.T @ target, penalty)
-    return weights / deviation
+    return weights / unit
 
 
 def _solve_ridge(gram: Tensor, right: Tensor, penalty: float) -> Tensor:
