@@ -54,7 +54,8 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
     blend_ : LogisticRegression
         From the members' log-odds to calibrated ones.
     out_of_fold_ : ndarray of shape (pairs,)
-        Calibrated probability of each training pair from members that were not fitted on its group.
+        Calibrated probability of each training pair from members and a blend that were not fitted on its
+        group.
     classes_ : ndarray
         ``[False, True]``.
     """
@@ -89,7 +90,10 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
             for column, member in enumerate(members.values()):
                 log_odds[test, column] = _log_odds(clone(member).fit(X[train], y[train]), X[test])
         self.blend_ = fit_blend(log_odds, y)
-        self.out_of_fold_ = self.blend_.predict_proba(log_odds)[:, 1]
+        self.out_of_fold_ = np.empty(len(y))
+        for train, test in folds:
+            blend = fit_blend(log_odds[train], y[train])
+            self.out_of_fold_[test] = blend.predict_proba(log_odds[test])[:, 1]
         self.members_ = {name: member.fit(X, y) for name, member in members.items()}
         self.classes_ = np.array([False, True])
         self.n_features_in_ = X.shape[1]
