@@ -19,6 +19,11 @@ from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.surfaces import Measure, Reading, Surface, record_surfaces
 
+Learner = Callable[[npt.NDArray[np.float32], npt.NDArray[np.bool_], float, npt.NDArray[np.intp]], Reading]
+"""Learns a reading as `fit_reading` does."""
+Transform = Callable[[Surface], Surface]
+"""Changes a surface before it is measured."""
+
 _VALUES = 2**27  # heights of all surfaces that are held at once: half a gigabyte
 
 
@@ -66,6 +71,8 @@ def cross_fit(
     measures: Sequence[Measure],
     ridge: float,
     *,
+    learn: Learner = fit_reading,
+    transform: Transform | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[tuple[str, ...], list[CrossFitted]]:
     """Learn the readings of one or more training parts, and measure all pairs in one pass through the model.
@@ -83,6 +90,11 @@ def cross_fit(
         Channels that need no learned direction.
     ridge : float
         Penalty of the readings.
+    learn : callable, default `fit_reading`
+        What learns a reading: another one shows what the learned directions are worth.
+    transform : callable, optional
+        From a surface to one with the same channels and layers, applied before it is measured: what that
+        destroys shows what the features rest on.
     progress : callable, optional
         Called with the number of pairs measured after each batch.
 
@@ -97,15 +109,17 @@ def cross_fit(
     finals: list[Reading] = []
     reading_of = np.empty((len(parts), len(pairs)), dtype=np.intp)
     for number, part in enumerate(parts):
-        final = fit_reading(states, hallucinated, ridge, part.rows)
+        final = learn(states, hallucinated, ridge, part.rows)
         finals.append(final)
         if len(part.rows) < len(pairs):
             reading_of[number] = len(readings)
             readings.append(final)
         for train, test in part.folds:
             reading_of[number, part.rows[test]] = len(readings)
-            readings.append(fit_reading(states, hallucinated, ridge, part.rows[train]))
-    names, features = measure_with(source, pairs, measures, readings, reading_of, progress=progress)
+            readings.append(learn(states, hallucinated, ridge, part.rows[train]))
+    names, features = measure_with(
+        source, pairs, measures, readings, reading_of, transform=transform, progress=progress
+    )
     return names, [CrossFitted(*fitted) for fitted in zip(parts, finals, features, strict=True)]
 
 
@@ -116,6 +130,7 @@ def measure_with(
     readings: Sequence[Reading],
     reading_of: npt.NDArray[np.intp],
     *,
+    transform: Transform | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     """Features of every pair's surface under several readings, from one pass through the model.
@@ -130,6 +145,8 @@ def measure_with(
         Alternatives: each makes a surface of its own.
     reading_of : ndarray of int, shape (sets, pairs)
         For each set of features, the index of the reading that a pair is measured with.
+    transform : callable, optional
+        As for `cross_fit`.
     progress : callable, optional
         Called with the number of pairs done after each batch.
 
@@ -148,6 +165,8 @@ def measure_with(
     rows_of_a_token = source.n_layers * (width + len(shared))
     for chunk in _chunks([len(pair.tokens) * rows_of_a_token for pair in pairs]):
         surfaces = record_surfaces(source, pairs[chunk], [*numbered, *measures], progress=progress)
+        if transform is not None:
+            surfaces = [transform(surface) for surface in surfaces]
         measured = features[:, chunk]  # a view
         if shared:
             rest = [_channels(surface, slice(width, None), shared) for surface in surfaces]

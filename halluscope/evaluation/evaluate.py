@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from halluscope.detector import Detector
 from halluscope.detector.classifier import SurfaceClassifier
-from halluscope.detector.cross_fitting import TrainingPart, cross_fit
+from halluscope.detector.cross_fitting import Learner, TrainingPart, Transform, cross_fit
 from halluscope.detector.labelled import LabelledPairs, check_labelled
+from halluscope.detector.readings import fit_reading
 from halluscope.detector.settings import check_settings
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
@@ -27,11 +28,14 @@ from halluscope.records import as_pairs
 
 Scores = npt.NDArray[np.float64]
 
-ABLATIONS: dict[str, tuple[str, ...]] = {
-    "roughness and peaks only": ("roughness", "peaks"),
-    "regional heights only": ("heights",),
+Kept = Callable[[str], bool]
+"""Whether a feature, by its name, is kept."""
+
+ABLATIONS: dict[str, Kept] = {
+    "roughness and peaks only": lambda name: family_of(name) != "heights",
+    "regional heights only": lambda name: family_of(name) == "heights",
 }
-"""Feature families that each ablation keeps."""
+"""What `evaluate` measures beside the whole detector."""
 
 
 def evaluate(
@@ -136,6 +140,9 @@ def cross_validate(
     source: StateSource | None = None,
     *,
     fit: bool = False,
+    ablations: Mapping[str, Kept] = ABLATIONS,
+    learn: Learner = fit_reading,
+    transform: Transform | None = None,
 ) -> tuple[Scores, dict[str, Scores]]:
     """Out-of-fold probabilities of the detector and of its ablations.
 
@@ -154,12 +161,16 @@ def cross_validate(
         Visited instead of the language model.
     fit : bool
         Also fit the detector on all pairs.
+    ablations : mapping of str to callable
+        Classifiers to be trained on some of the features only, by name.
+    learn, transform : callable, optional
+        As for `cross_fit`.
 
     Returns
     -------
     scores : ndarray of shape (pairs,)
     ablations : dict of ndarray
-        By the names of `ABLATIONS`.
+        By their names.
     """
     y = labelled.hallucinated
     parts = _training_parts(detector, labelled, [train for train, _ in folds])
@@ -175,11 +186,12 @@ def cross_validate(
             parts,
             detector.measures,
             detector.ridge,
+            learn=learn,
+            transform=transform,
             progress=advance,
         )
-    families = np.array([family_of(name) for name in names])
     kept = {"": np.ones(len(names), dtype=bool)}
-    kept |= {ablation: np.isin(families, members) for ablation, members in ABLATIONS.items()}
+    kept |= {ablation: np.array([keep(name) for name in names]) for ablation, keep in ablations.items()}
     scores = {ablation: np.empty(len(y)) for ablation in kept}
     with progress_bar("Training", len(folds) * len(kept), show=detector.progress) as advance:
         # what is fitted on everything has no fold to be tested on
