@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,11 @@ class LanguageModel:
         with self._tokenizing:
             return self._tokenize(prompt, answer, context)
 
+    def tokenize_prompt(self, prompt: Prompt, context: str | None = None) -> tuple[int, ...]:
+        """Token ids with which `tokenize` begins every pair of this prompt."""
+        with self._tokenizing:
+            return self._tokenize.prompt(prompt, context)
+
     def tokenize_pairs(self, pairs: Sequence[Pair]) -> list[TokenizedPair]:
         """Tokens of many pairs; an error names the pair."""
         return [self._tokenize_named(pair) for pair in pairs]
@@ -209,11 +215,24 @@ class LanguageModel:
     ) -> None:
         for indices in token_budget_batches([len(pair.ids) for pair in pairs], budget):
             batch = collate([pairs[i] for i in indices])
-            # hooks sit on the one model: two threads recording at once would see each other's states
-            with self._recording, _EvaluationMode(self.model):
+            with self.evaluating():
                 run(self.anatomy, batch, visitor(indices))
             if progress is not None:
                 progress(len(indices))
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Hold the model for one pass: dropout is off, and other threads wait with theirs."""
+        # hooks sit on the one model: two threads recording at once would see each other's states
+        with self._recording:
+            training = [module for module in self.model.modules() if module.training]
+            try:
+                for module in training:
+                    module.training = False
+                yield
+            finally:  # on again only where it was on
+                for module in training:
+                    module.training = True
 
     def surface(
         self,
@@ -260,21 +279,6 @@ class LanguageModel:
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"
-
-
-class _EvaluationMode:
-    """Switch dropout off for the time of a recording, and on again only where it was on."""
-
-    def __init__(self, model: Any) -> None:
-        self._training = [module for module in model.modules() if module.training]
-
-    def __enter__(self) -> None:
-        for module in self._training:
-            module.training = False
-
-    def __exit__(self, *exc: object) -> None:
-        for module in self._training:
-            module.training = True
 
 
 def _locate(name: str | Path) -> str | Path:

@@ -7,10 +7,11 @@ it, so that the hidden states of all layers are never held at once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -126,8 +127,13 @@ def residual_hooks(anatomy: Anatomy, on_layer: Callable[[int, Tensor], None]) ->
     embeddings are in it; the last block's output is taken before the final norm.
     """
 
-    def first_block_input(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        on_layer(0, args[0] if args else kwargs["hidden_states"])
+    def first_block_input(
+        module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        # torch makes a hook known before it notes that it wants keywords: in between, another thread that is
+        # at work with the model calls it without
+        if args or "hidden_states" in kwargs:
+            on_layer(0, args[0] if args else kwargs["hidden_states"])
 
     def block_output(row: int) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:

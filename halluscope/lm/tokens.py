@@ -115,7 +115,7 @@ class PairTokenizer:
             prompt_ids, answer_ids, offsets = self._join(opening, answer)
             text = answer
         else:
-            prompt_ids = opening.ids + self._encode_text(opening.tail, opening.anchor)[0]
+            prompt_ids = self._ids_before(opening)
             answer_ids = _as_ids(answer)
         if not answer_ids:
             raise InputError("field 'answer' has no tokens in this model's vocabulary")
@@ -131,6 +131,28 @@ class PairTokenizer:
             offsets=tuple(offsets),
             answer=text,
         )
+
+    def prompt(self, prompt: Prompt, context: str | None = None) -> tuple[int, ...]:
+        """Tokens of a prompt alone, with which every pair of this prompt begins.
+
+        Parameters
+        ----------
+        prompt, context
+            As for a pair.
+
+        Raises
+        ------
+        InputError, ContextWindowError
+            As for a pair.
+        """
+        check_prompt(prompt)
+        check_context(context)
+        ids = self._ids_before(self._opening(prompt, context)) or [self._first_id()]
+        self._check_ids(ids)
+        return tuple(ids)
+
+    def _ids_before(self, opening: _Opening) -> list[int]:
+        return opening.ids + self._encode_text(opening.tail, opening.anchor)[0]
 
     def _check_ids(self, ids: Sequence[int]) -> None:
         if self.context_window is not None and len(ids) > self.context_window:

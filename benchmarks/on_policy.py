@@ -1,0 +1,271 @@
+"""What does a language model answer itself? ``python -m benchmarks.on_policy --data DIR --out FOLDER``.
+
+Asks the questions of a folder (``*.questions.jsonl``: ``prompt``, ``answers``, perhaps ``id``, ``group``
+and ``topic``) and those of the fact tables behind ``make models`` (corpus "facts"), lets the model answer
+greedily and labels its answers by the accepted ones. Writes to FOLDER
+
+- ``CORPUS.jsonl``: labelled answers in the record format, with ``question`` and accepted ``answers`` beside;
+- ``answers/CORPUS.jsonl``: every answer as it was given, token ids included, from which a run that was
+  stopped goes on; labels are made anew from these each time: a better rule costs no second generation;
+- ``answers/to_read.jsonl``: a sample of labelled answers, to be read by hand;
+- ``answers/settings.json``: whose answers these are; a folder takes those of one model and setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fact_questions import fact_questions
+from benchmarks.questions import Question, read_questions
+from halluscope import LanguageModel
+from halluscope.errors import InputError
+from halluscope.evaluation.on_policy import (
+    contains_alias,
+    is_refusal,
+    label_answer,
+    normalise,
+    telling_aliases,
+)
+from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
+from halluscope.lm.generation import MAX_NEW_TOKENS, generate_answers
+from halluscope.progress import progress_bar
+
+INSTRUCTION = "{question} Answer in one short sentence."
+FACTS = "facts"
+ENDING = ".questions.jsonl"
+CHUNK = 64
+"""Questions between two safe points. Batches are made inside a chunk: a resumed run makes the same ones (one
+with a larger limit, of the last chunk, others)."""
+TO_READ = 100
+RIGHT, WRONG = "right", "wrong"
+REFUSED, EMPTY, DOUBTFUL, UNFINISHED = "refused", "empty", "doubtful", "unfinished"
+OUTCOMES = (RIGHT, WRONG, REFUSED, EMPTY, DOUBTFUL, UNFINISHED)
+
+Row = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.on_policy", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of .questions.jsonl files")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the labelled answers")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help=f"language model: {', '.join(KNOWN_MODELS)}")
+    parser.add_argument("--limit", type=int, help="most questions of a corpus, drawn at random")
+    parser.add_argument(
+        "--token-budget", type=int, help="most tokens in one batch: more are faster where memory allows"
+    )
+    parser.add_argument("--only", nargs="*", help="names of corpora")
+    options = parser.parse_args(arguments)
+    try:
+        corpora = read_corpora(options.data)
+        for name in set(options.only or ()) - set(corpora):
+            raise InputError(f"no corpus '{name}': there are {', '.join(corpora)}")
+        lm = LanguageModel.from_pretrained(options.model)
+        lm.token_budget = options.token_budget or lm.token_budget
+        check_settings(options.out, settings_of(lm))
+        ask(lm, {name: corpora[name] for name in options.only or corpora}, options.out, options.limit)
+    except InputError as error:
+        raise SystemExit(str(error)) from None
+
+
+def ask(lm: LanguageModel, corpora: dict[str, list[Question]], out: Path, limit: int | None) -> None:
+    """Ask, label, write and count, corpus after corpus."""
+    labelled: list[tuple[str, Row]] = []
+    print(f"{'corpus':<16}{'asked':>8}" + "".join(f"{outcome:>12}" for outcome in OUTCOMES))
+    for name, questions in corpora.items():
+        chosen = draw(questions, limit, key=lambda question: question.id)
+        rows = answer_questions(lm, chosen, out / "answers" / f"{name}.jsonl")
+        outcomes = [outcome_of(question, row) for question, row in zip(chosen, rows, strict=True)]
+        records = [
+            record_of(question, row, outcome)
+            for question, row, outcome in zip(chosen, rows, outcomes, strict=True)
+            if outcome in (RIGHT, WRONG)
+        ]
+        write_whole(out / f"{name}.jsonl", records)
+        labelled += [(name, record) for record in records]
+        counts = Counter(outcomes)
+        print(
+            f"{name:<16}{len(rows):>8}" + "".join(f"{counts[outcome]:>12}" for outcome in OUTCOMES),
+            flush=True,
+        )
+    write_whole(out / "answers" / "to_read.jsonl", sample_to_read(labelled))
+
+
+def read_corpora(folder: Path) -> dict[str, list[Question]]:
+    """The questions of the fact tables and of a folder, by corpus, those that can be labelled.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used.
+    """
+    corpora = {FACTS: fact_questions()}
+    for path in sorted(folder.glob(f"*{ENDING}")):
+        corpora[path.name.removesuffix(ENDING)] = read_questions(path)
+    if len(corpora) == 1:
+        raise InputError(f"no {ENDING} files in {folder}")
+    # a question that names its answer cannot be labelled: who repeats it would be right
+    return {
+        name: [q for q in questions if telling_aliases(q.text, q.answers)]
+        for name, questions in corpora.items()
+    }
+
+
+def draw(items: Iterable[Any], limit: int | None, *, key: Callable[[Any], str], salt: str = "") -> list[Any]:
+    """A random part that is always the same, and of which a larger limit draws the rest."""
+    order = sorted(items, key=lambda item: hashlib.sha256(f"{salt}{key(item)}".encode()).digest())
+    return order[:limit]
+
+
+def answer_questions(lm: LanguageModel, questions: Sequence[Question], path: Path) -> list[Row]:
+    """The model's answers, from a file as far as they are in there, and added to it.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+        The model to ask.
+    questions : sequence of Question
+        What to ask.
+    path : Path
+        JSON Lines of what was answered before, in the same order; a torn last line is cut off.
+
+    Returns
+    -------
+    list of dict
+        One for each question: ``id``, ``prompt``, ``answer`` (text), ``answer_ids``, ``finished``.
+
+    Raises
+    ------
+    InputError
+        If the file holds answers to other questions.
+    """
+    prompts = [INSTRUCTION.format(question=question.text) for question in questions]
+    rows = kept_rows(path)[: len(questions)]
+    for row, question, prompt in zip(rows, questions, prompts, strict=False):
+        if (row["id"], row["prompt"]) != (question.id, prompt):
+            raise InputError(f"{path} holds answers to other questions: use another folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rest = iter(range(len(rows), len(questions)))
+    with progress_bar(f"Asking {path.stem}", len(questions)) as advance:
+        advance(len(rows))
+        while chunk := list(islice(rest, CHUNK - len(rows) % CHUNK)):
+            answers = generate_answers(lm, [prompts[i] for i in chunk], progress=advance)
+            new = [
+                {
+                    "id": questions[i].id,
+                    "prompt": prompts[i],
+                    "answer": answer.text.strip(),
+                    "answer_ids": list(answer.ids),
+                    "finished": answer.finished,
+                }
+                for i, answer in zip(chunk, answers, strict=True)
+            ]
+            with path.open("ab") as file:
+                file.write(lines_of(new))
+                file.flush()
+                os.fsync(file.fileno())
+            rows += new
+    return rows
+
+
+def kept_rows(path: Path) -> list[Row]:
+    """What a file of answers holds, without a last line that was torn when the writing was stopped."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        os.truncate(path, len(whole))
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def outcome_of(question: Question, row: Row) -> str:
+    """One of `OUTCOMES`.
+
+    Who repeats the question has said nothing, and what an answer that was cut off would have named, nobody
+    knows.
+    """
+    if normalise(row["answer"]) in (normalise(question.text), normalise(row["prompt"])):
+        return EMPTY
+    answers = telling_aliases(question.text, question.answers)
+    label = label_answer(row["answer"], answers)
+    if label is None:
+        return REFUSED if is_refusal(row["answer"]) else EMPTY
+    if label and contains_alias(row["answer"], telling_aliases(question.text, question.doubtful)):
+        return DOUBTFUL
+    if label and not row["finished"]:
+        return UNFINISHED
+    return WRONG if label else RIGHT
+
+
+def record_of(question: Question, row: Row, outcome: str) -> Row:
+    """A labelled answer in the record format."""
+    record = {
+        "id": question.id,
+        "group": question.group,
+        "topic": question.topic,
+        "prompt": row["prompt"],
+        "answer": row["answer"],
+        "hallucinated": outcome == WRONG,
+        "question": question.text,
+        "answers": telling_aliases(question.text, question.answers),
+    }
+    return {key: value for key, value in record.items() if value is not None}
+
+
+def sample_to_read(labelled: Sequence[tuple[str, Row]]) -> list[Row]:
+    """Some labelled answers of all corpora, the same ones each time."""
+    chosen = draw(labelled, TO_READ, key=lambda item: f"{item[0]} {item[1]['id']}", salt="to read ")
+    kept = ("id", "question", "answer", "answers", "hallucinated")
+    return [{"corpus": name, **{key: record[key] for key in kept}} for name, record in chosen]
+
+
+def settings_of(lm: LanguageModel) -> Row:
+    """What the answers depend on beside the questions."""
+    return {
+        "model": lm.name,
+        "fingerprint": lm.fingerprint,
+        "dtype": str(lm.model.dtype),
+        "instruction": INSTRUCTION,
+        "max_new_tokens": MAX_NEW_TOKENS,
+        "token_budget": lm.token_budget,
+        "chunk": CHUNK,
+    }
+
+
+def check_settings(out: Path, settings: Row) -> None:
+    """Set a folder's settings, or raise `InputError` if it has others."""
+    path = out / "answers" / "settings.json"
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        other = [key for key in settings if settings[key] != before.get(key)]
+        if other:
+            raise InputError(f"{out} holds answers of another {' and '.join(other)}: use another folder")
+        return
+    write_whole(path, [settings])
+
+
+def lines_of(rows: Iterable[Row]) -> bytes:
+    """Rows as JSON Lines."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def write_whole(path: Path, rows: Iterable[Row]) -> None:
+    """Write JSON Lines; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        file.write(lines_of(rows))
+    Path(file.name).replace(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+import json
+
+import pytest
+
+from benchmarks import on_policy
+from benchmarks.on_policy import answer_questions, draw, kept_rows, outcome_of, read_corpora
+from benchmarks.questions import Question
+from halluscope import LanguageModel
+from halluscope.lm.generation import Generated, generate_answers
+from halluscope.records import read_records
+
+FACTS = [Question(f"capital-{i}", f"What is {i}?", ("zzz",), f"country-{i}", "capital") for i in range(7)]
+SAID = {
+    "right": "It is Paris, or Orly.",
+    "wrong": "It is Lyon.",
+    "doubtful": "It is Orly.",
+    "refused": "I'm sorry.",
+    "empty": " ",
+}
+
+
+def row(answer, *, finished=True):
+    return {"prompt": "Which city? Be brief.", "answer": answer, "finished": finished}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, lm):
+    monkeypatch.setattr(on_policy, "CHUNK", 3)
+    monkeypatch.setattr(on_policy, "fact_questions", lambda: FACTS)
+    monkeypatch.setattr(lm, "token_budget", lm.token_budget)  # put back after each test
+    monkeypatch.setattr(LanguageModel, "from_pretrained", lambda name: lm)
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = [
+        {"id": f"q{i}", "prompt": f"Who is number {i}?", "answers": ["Bell", "A. Bell"]} for i in range(8)
+    ]
+    write(folder / "people.questions.jsonl", *lines, {"prompt": "Is it Bell or Reis?", "answers": ["Bell"]})
+    return folder
+
+
+def write(path, *lines):
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def run(data, out, *more):
+    on_policy.main(["--data", str(data), "--out", str(out), *more])
+    return {
+        str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()
+    }
+
+
+def scripted(answers):
+    """A model that says these, in turn."""
+    said = iter(answers)
+
+    def generate(lm, prompts, *, progress):
+        progress(len(prompts))
+        return [Generated((5,), next(said), finished=True) for _ in prompts]
+
+    return generate
+
+
+def test_labelled_answers_and_counts(data, tmp_path, monkeypatch, capsys):
+    said = ["It was Bell.", "Mr. Reis.", "", "I don't know.", "Bell or Reis.", "Reis", "Reis", "Reis"]
+    monkeypatch.setattr(on_policy, "generate_answers", scripted(said))
+    files = run(data, tmp_path / "out", "--only", "people")
+    pairs = list(read_records(tmp_path / "out" / "people.jsonl", labelled=True))
+    assert [pair.hallucinated for pair in pairs] == [False, True, False, True, True, True]
+    assert capsys.readouterr().out.split()[-6:] == ["2", "4", "1", "1", "0", "0"]
+    line = json.loads(files["people.jsonl"].split(b"\n")[0])
+    asked = draw([f"q{i}" for i in range(8)], None, key=str)
+    assert line == {
+        "id": asked[0],
+        "group": asked[0],
+        "prompt": f"Who is number {asked[0][1]}? Answer in one short sentence.",
+        "answer": "It was Bell.",
+        "hallucinated": False,
+        "question": f"Who is number {asked[0][1]}?",
+        "answers": ["Bell", "A. Bell"],
+    }
+    sample = [json.loads(x) for x in (tmp_path / "out/answers/to_read.jsonl").read_text().splitlines()]
+    assert sorted(x["id"] for x in sample) == sorted(pair.id for pair in pairs)
+    assert set(sample[0]) == {"corpus", "id", "question", "answer", "answers", "hallucinated"}
+
+
+def test_a_stopped_run_goes_on_and_ends_the_same(data, tmp_path, monkeypatch):
+    whole = run(data, tmp_path / "whole")
+    assert set(whole) == {
+        "facts.jsonl",
+        "people.jsonl",
+        "answers/facts.jsonl",
+        "answers/people.jsonl",
+        "answers/settings.json",
+        "answers/to_read.jsonl",
+    }
+    calls = []
+
+    def stops(lm, prompts, **options):
+        calls.append(len(prompts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return generate_answers(lm, prompts, **options)
+
+    monkeypatch.setattr(on_policy, "generate_answers", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path / "out")
+    path = tmp_path / "out" / "answers" / "facts.jsonl"
+    with path.open("ab") as file:
+        file.write(b'{"id": "torn')
+    assert calls == [3, 3, 1]
+    calls.clear()
+    calls += [0] * 3  # goes on without stopping
+    assert run(data, tmp_path / "out") == whole
+    assert calls[3:] == [1, 3, 3, 2]
+    calls[3:] = []
+    assert run(data, tmp_path / "out") == whole
+    assert calls == [0] * 3
+
+
+def test_a_larger_limit_asks_the_rest(data, tmp_path):
+    few = run(data, tmp_path / "out", "--limit", "4")
+    all_of_them = run(data, tmp_path / "out")
+    for path, content in few.items():
+        if path in ("answers/facts.jsonl", "answers/people.jsonl"):
+            assert all_of_them[path].startswith(content)
+            assert content.count(b"\n") == 4
+    again = run(data, tmp_path / "out", "--limit", "4")  # labels four, keeps what was asked
+    assert again["people.jsonl"].count(b"\n") <= 4
+
+
+def test_answers_are_those_of_the_model(lm, tmp_path):
+    rows = answer_questions(lm, FACTS, tmp_path / "facts.jsonl")
+    assert rows == kept_rows(tmp_path / "facts.jsonl")
+    assert [r["id"] for r in rows] == [question.id for question in FACTS]
+    (answer,) = generate_answers(lm, [rows[0]["prompt"]])
+    assert rows[0]["answer_ids"] == list(answer.ids)
+    assert rows[0]["answer"] == answer.text.strip()
+
+
+def test_other_settings_and_other_questions_are_refused(data, tmp_path, monkeypatch):
+    run(data, tmp_path / "out")
+    changed = data / "people.questions.jsonl"
+    changed.write_text(changed.read_text().replace("Who is", "Who was"))
+    with pytest.raises(SystemExit, match="other questions"):
+        run(data, tmp_path / "out")
+    monkeypatch.setattr(on_policy, "INSTRUCTION", "{question}")
+    with pytest.raises(SystemExit, match="another instruction and token_budget"):
+        run(data, tmp_path / "out", "--token-budget", "50")
+
+
+def test_questions(data, tmp_path):
+    corpora = read_corpora(data)
+    assert list(corpora) == ["facts", "people"]
+    assert len(corpora["people"]) == 8  # the ninth names its answer
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match=r"no \.questions\.jsonl files"):
+        run(tmp_path / "empty", tmp_path / "out")
+    with pytest.raises(SystemExit, match="no corpus 'x': there are facts, people"):
+        run(data, tmp_path / "out", "--only", "x")
+
+
+@pytest.mark.parametrize("outcome", SAID)
+def test_outcomes(outcome):
+    question = Question("q", "Which city?", ("Paris",), "q", doubtful=("Orly",))
+    assert outcome_of(question, row(SAID[outcome])) == outcome
+
+
+@pytest.mark.parametrize("answer", ["Which city?", "which city", "Which city? Be brief"])
+def test_who_repeats_the_question_says_nothing(answer):
+    assert outcome_of(Question("q", "Which city?", ("Paris",), "q"), row(answer)) == "empty"
+
+
+def test_what_was_cut_off_may_be_right_but_not_wrong():
+    question = Question("q", "Which city?", ("Paris",), "q")
+    assert outcome_of(question, row("It is Paris, a", finished=False)) == "right"
+    assert outcome_of(question, row("It is the", finished=False)) == "unfinished"
