@@ -1,4 +1,4 @@
-"""The classifier on surface features, calibrated on predictions that it made out of fold."""
+"""The classifier on surface features, blended and calibrated on predictions that it made out of fold."""
 
 from __future__ import annotations
 
@@ -7,25 +7,38 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logit
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from halluscope.detector.readings import EVIDENCE
+from halluscope.features.heights import WHOLE
 from halluscope.folds import Fold
 
 _EDGE = 1e-6  # keeps the log-odds of a sure classifier finite
 # What single precision leaves of a constant: scaled to unit variance it would outweigh every true difference.
 _ROUNDING = 1e-5
+_EQUALITY = 0.01  # penalty on unequal members, in nats of log-loss for one unit of weight
 _LEAST_SLOPE = 1e-3  # calibration never turns a ranking around
 
 
+VERDICT = (f"{EVIDENCE}.{WHOLE}.all", f"{EVIDENCE}.{WHOLE}.last")
+"""Features that are a verdict in themselves: the evidence of all layers, over all tokens and at the last."""
+
+
 class SurfaceClassifier(ClassifierMixin, BaseEstimator):
-    """Average of logistic regression and gradient boosting, with Platt calibration.
+    """Calibrated blend of three members.
+
+    Logistic regression and gradient boosting on all features, and, where the features of `VERDICT` are among
+    them, logistic regression on these alone: among hundreds of others the first two lose part of it. How much
+    each counts is learned from predictions that they made out of fold: see `fit_blend`.
 
     Parameters
     ----------
@@ -36,12 +49,13 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    members_ : VotingClassifier
-        The fitted average.
-    calibrator_ : LogisticRegression
-        Maps its log-odds to calibrated ones, fitted on out-of-fold predictions; see `fit_calibrator`.
+    members_ : dict of str to estimator
+        The fitted members.
+    blend_ : LogisticRegression
+        From the members' log-odds to calibrated ones.
     out_of_fold_ : ndarray of shape (pairs,)
-        Calibrated probability of each training pair from members that were not fitted on its group.
+        Calibrated probability of each training pair from members and a blend that were not fitted on its
+        group.
     classes_ : ndarray
         ``[False, True]``.
     """
@@ -51,9 +65,13 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
 
     def fit(
-        self, X: npt.NDArray[np.float64], y: npt.NDArray[np.bool_], folds: Sequence[Fold]
+        self,
+        X: npt.NDArray[np.float64],
+        y: npt.NDArray[np.bool_],
+        folds: Sequence[Fold],
+        names: Sequence[str] = (),
     ) -> SurfaceClassifier:
-        """Fit members and calibrator.
+        """Fit members and blend.
 
         Parameters
         ----------
@@ -62,16 +80,21 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         y : ndarray of shape (pairs,)
             True where hallucinated.
         folds : sequence of (train, test)
-            Grouped folds; the calibrator learns from the test parts' predictions.
+            Grouped folds; the blend learns from the test parts' predictions.
+        names : sequence of str
+            Of the features, by which those of `VERDICT` are found.
         """
-        members = self._new_members()
-        raw = np.empty(len(y))
+        members = self._new_members([names.index(name) for name in VERDICT if name in names])
+        log_odds = np.empty((len(y), len(members)))
         for train, test in folds:
-            raw[test] = clone(members).fit(X[train], y[train]).predict_proba(X[test])[:, 1]
-        log_odds = _log_odds(raw)
-        self.calibrator_ = fit_calibrator(log_odds, y)
-        self.out_of_fold_ = self.calibrator_.predict_proba(log_odds)[:, 1]
-        self.members_ = members.fit(X, y)
+            for column, member in enumerate(members.values()):
+                log_odds[test, column] = _log_odds(clone(member).fit(X[train], y[train]), X[test])
+        self.blend_ = fit_blend(log_odds, y)
+        self.out_of_fold_ = np.empty(len(y))
+        for train, test in folds:
+            blend = fit_blend(log_odds[train], y[train])
+            self.out_of_fold_[test] = blend.predict_proba(log_odds[test])[:, 1]
+        self.members_ = {name: member.fit(X, y) for name, member in members.items()}
         self.classes_ = np.array([False, True])
         self.n_features_in_ = X.shape[1]
         return self
@@ -79,30 +102,84 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of shape (pairs, 2): not hallucinated, hallucinated."""
         check_is_fitted(self)
-        return np.asarray(self.calibrator_.predict_proba(_log_odds(self.members_.predict_proba(X)[:, 1])))
+        log_odds = np.column_stack([_log_odds(member, X) for member in self.members_.values()])
+        return np.asarray(self.blend_.predict_proba(log_odds))
 
     def predict(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """True where hallucinated is more likely than not."""
         return self.predict_proba(X)[:, 1] >= 0.5
 
-    def _new_members(self) -> Any:
-        linear = make_pipeline(
-            VarianceThreshold(_ROUNDING**2),
-            StandardScaler(),
-            LogisticRegression(C=self.strength, solver="newton-cholesky"),
+    def _new_members(self, verdict: list[int]) -> dict[str, Any]:
+        members: dict[str, Any] = {
+            "linear": make_pipeline(
+                VarianceThreshold(_ROUNDING**2),
+                StandardScaler(),
+                LogisticRegression(C=self.strength, solver="newton-cholesky"),
+            ),
+            "boosting": HistGradientBoostingClassifier(
+                learning_rate=0.05,
+                max_iter=200,
+                max_leaf_nodes=12,
+                min_samples_leaf=20,
+                l2_regularization=5.0,
+                max_features=0.2,
+                max_bins=64,  # two and a half times as fast as the usual 255, and as good
+                early_stopping=False,  # its own validation split, made beyond 10,000 pairs, ignores groups
+                random_state=self.seed,
+            ),
+        }
+        if verdict:
+            chosen = ColumnTransformer([("verdict", StandardScaler(), verdict)])
+            members["verdict"] = make_pipeline(chosen, LogisticRegression())
+        return members
+
+
+def fit_blend(log_odds: npt.NDArray[np.float64], y: npt.NDArray[np.bool_]) -> LogisticRegression:
+    """Weights of the members, and the calibration of their weighted sum.
+
+    Each member's log-odds are calibrated by themselves (`fit_calibrator`). Their weights are those of a
+    logistic regression that are not negative and drawn towards equal ones by a penalty (stacking: Wolpert
+    1992; Breiman 1996 for the sign): on few pairs the blend is nearly the plain average.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (pairs, members)
+        From members that did not see the pairs' groups.
+    y : ndarray of shape (pairs,)
+        True where hallucinated.
+
+    Returns
+    -------
+    LogisticRegression
+        With one coefficient for each member, none of them negative.
+    """
+    members = log_odds.shape[1]
+    calibrators = [fit_calibrator(log_odds[:, [column]], y) for column in range(members)]
+    slopes, offsets = (
+        np.array([getattr(calibrator, name).item() for calibrator in calibrators])
+        for name in ("coef_", "intercept_")
+    )
+    calibrated = log_odds * slopes + offsets
+    target = _smoothed(y)
+    equal = np.full(members, 1 / members)
+
+    def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        weights, intercept = parameters[:-1], parameters[-1]
+        margin = calibrated @ weights + intercept
+        excess = expit(margin) - target
+        value = np.mean(np.logaddexp(0, margin) - target * margin) + _EQUALITY * np.sum(
+            (weights - equal) ** 2
         )
-        boosting = HistGradientBoostingClassifier(
-            learning_rate=0.05,
-            max_iter=200,
-            max_leaf_nodes=12,
-            min_samples_leaf=20,
-            l2_regularization=5.0,
-            max_features=0.2,
-            max_bins=64,  # two and a half times as fast as the usual 255, and as good
-            early_stopping=False,  # its own validation split, made beyond 10,000 pairs, ignores the groups
-            random_state=self.seed,
-        )
-        return VotingClassifier([("linear", linear), ("boosting", boosting)], voting="soft")
+        slope = calibrated.T @ excess / len(y) + 2 * _EQUALITY * (weights - equal)
+        return float(value), np.append(slope, excess.mean())
+
+    bounds = [(0, None)] * members + [(None, None)]
+    found = minimize(loss, np.append(equal, 0.0), jac=True, bounds=bounds, method="L-BFGS-B").x
+    blend = LogisticRegression()
+    blend.classes_, blend.n_features_in_ = np.array([False, True]), members
+    blend.coef_ = (found[:-1] * slopes)[None]
+    blend.intercept_ = np.array([found[:-1] @ offsets + found[-1]])
+    return blend
 
 
 def fit_calibrator(log_odds: npt.NDArray[np.float64], y: npt.NDArray[np.bool_]) -> LogisticRegression:
@@ -125,7 +202,7 @@ def fit_calibrator(log_odds: npt.NDArray[np.float64], y: npt.NDArray[np.bool_]) 
     LogisticRegression
         With one coefficient.
     """
-    target = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
+    target = _smoothed(y)
     both = np.repeat([True, False], len(y))  # each pair once as either kind, weighted by its smoothed label
     calibrator = LogisticRegression(C=1e6).fit(
         np.concatenate([log_odds, log_odds]), both, sample_weight=np.concatenate([target, 1 - target])
@@ -136,5 +213,10 @@ def fit_calibrator(log_odds: npt.NDArray[np.float64], y: npt.NDArray[np.bool_]) 
     return calibrator
 
 
-def _log_odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray(logit(np.clip(probability, _EDGE, 1 - _EDGE)))[:, None]
+def _smoothed(y: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Platt's smoothed labels."""
+    return np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
+
+
+def _log_odds(member: Any, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(logit(np.clip(member.predict_proba(X)[:, 1], _EDGE, 1 - _EDGE)))

@@ -184,7 +184,7 @@ class Detector(ClassifierMixin, BaseEstimator):
             Labels and groups.
         """
         self.classifier_ = SurfaceClassifier(self.strength, self.seed)
-        self.classifier_.fit(crossed.features, labelled.hallucinated, crossed.part.folds)
+        self.classifier_.fit(crossed.features, labelled.hallucinated, crossed.part.folds, names)
         self.reading_ = crossed.reading
         self.fingerprint_ = self.lm.fingerprint
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -274,7 +274,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classifier_")
         reading, classifier = self.reading_, self.classifier_
         tensors = [t.numpy() for t in (reading.directions, reading.centres, reading.scales)]
-        learned = joblib.hash([tensors, classifier.members_, classifier.calibrator_])
+        learned = joblib.hash([tensors, classifier.members_, classifier.blend_])
         parts = [learned, repr(float(self.threshold)), self.lm.fingerprint, str(self.lm.model.dtype)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -133,7 +133,7 @@ def _readings_bytes(reading: Reading) -> bytes:
 
 def _classifier_bytes(classifier: SurfaceClassifier) -> bytes:
     # only scikit-learn's own estimators go into the file: ours is rebuilt from code
-    return bytes(skops.io.dumps({"members": classifier.members_, "calibrator": classifier.calibrator_}))
+    return bytes(skops.io.dumps({"members": classifier.members_, "blend": classifier.blend_}))
 
 
 def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
@@ -264,7 +264,7 @@ def _restore_classifier(
             # scikit-learn warns of every other version; that the classifier works is seen below
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             parts = skops.io.loads(data, trusted=_TRUSTED)
-        classifier.members_, classifier.calibrator_ = parts["members"], parts["calibrator"]
+        classifier.members_, classifier.blend_ = parts["members"], parts["blend"]
         classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
         works = np.isfinite(classifier.predict_proba(np.zeros((1, n_features)))).all()
     except (

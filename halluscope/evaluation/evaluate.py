@@ -199,7 +199,8 @@ def cross_validate(
             X, inner = crossed.features, crossed.part.folds
             for ablation, columns in kept.items():
                 classifier = SurfaceClassifier(detector.strength, detector.seed)
-                classifier.fit(X[train][:, columns], y[train], inner)
+                kept_names = [name for name, taken in zip(names, columns, strict=True) if taken]
+                classifier.fit(X[train][:, columns], y[train], inner, kept_names)
                 scores[ablation][test] = classifier.predict_proba(X[test][:, columns])[:, 1]
                 advance(1)
     if fit:

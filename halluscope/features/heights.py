@@ -8,6 +8,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 THIRDS = ("early", "middle", "late")
+WHOLE, OUTPUT = "whole", "output"
 EIGHTHS = tuple(f"depth{i}" for i in range(1, 9))
 
 
@@ -15,7 +16,8 @@ def measure_heights(z: Array) -> dict[str, Array]:
     """Pool surfaces over bands of layers and regions of tokens.
 
     A band is a third (``early``, ``middle``, ``late``) or an eighth (``depth1`` to ``depth8``) of the
-    layers, at least one layer; with fewer than eight layers, neighbouring bands share layers.
+    layers, at least one layer, all of them (``whole``), or the last alone (``output``), where the model's own
+    prediction is read; with fewer than eight layers, neighbouring bands share layers.
 
     Parameters
     ----------
@@ -25,11 +27,14 @@ def measure_heights(z: Array) -> dict[str, Array]:
     Returns
     -------
     dict of str to ndarray of shape (...)
-        In units of z. For each third:
+        In units of z. For each third, the whole and the output:
 
         ``{band}.all``, ``{band}.first``, ``{band}.half2``, ``{band}.last``
             Mean over the band's layers and over all tokens, the first, the second half of them (the middle
             one included), the last.
+
+        For each third:
+
         ``{band}.spread``
             Standard deviation over the band's layers, mean over tokens.
         ``{band}.highest``
@@ -44,13 +49,17 @@ def measure_heights(z: Array) -> dict[str, Array]:
     """
     tokens = z.shape[-1]
     measured: dict[str, Array] = {}
-    for name, band in _bands(z, THIRDS).items():
+    thirds = _bands(z, THIRDS)
+    for name, band in (thirds | {WHOLE: z, OUTPUT: z[..., -1:, :]}).items():
         height = band.mean(axis=-2)
         measured |= {
             f"{name}.all": height.mean(axis=-1),
             f"{name}.first": height[..., 0],
             f"{name}.half2": height[..., tokens // 2 :].mean(axis=-1),
             f"{name}.last": height[..., -1],
+        }
+    for name, band in thirds.items():
+        measured |= {
             f"{name}.spread": band.std(axis=-2).mean(axis=-1),
             f"{name}.highest": band.max(axis=-2).mean(axis=-1),
         }

@@ -25,6 +25,15 @@ def test_thirds(hill):
         assert_allclose(measured[f"{band}.highest"], middle + 350 + 2)
 
 
+def test_the_whole_and_the_output(hill):
+    measured = measure_heights(hill)
+    for band, middle in (("whole", 1150), ("output", 2300)):
+        assert_allclose(measured[f"{band}.all"], middle + 2)
+        assert_allclose(measured[f"{band}.first"], middle)
+        assert_allclose(measured[f"{band}.half2"], middle + 3)
+        assert_allclose(measured[f"{band}.last"], middle + 4)
+
+
 def test_eighths(hill):
     measured = measure_heights(hill)
     for i, band in enumerate(EIGHTHS):
