@@ -1,0 +1,70 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from benchmarks import corpus as corpus_module
+from benchmarks.corpus import Corpus, limit_size, read_corpora, save
+from halluscope.detector.labelled import check_labelled
+from halluscope.records import as_pairs
+from tests.benchmarks.test_accuracy import corpus_of
+from tests.samples import labelled_records
+
+
+def test_files_of_a_folder_but_questions(lm, tmp_path):
+    for name in ("b.jsonl", "a.jsonl", "a.questions.jsonl"):
+        lines = (json.dumps(record) + "\n" for record in labelled_records(8, seed=1))
+        (tmp_path / name).write_text("".join(lines), encoding="utf-8")
+    found = read_corpora(lm, [tmp_path], tmp_path / "cache", limit=10)
+    assert [corpus.name for corpus in found] == ["a", "b"]
+    assert all(10 <= len(corpus.labelled.pairs) < 16 for corpus in found)
+    assert [c.name for c in read_corpora(lm, [tmp_path], tmp_path, limit=10, only=["b"])] == ["b"]
+    with pytest.raises(SystemExit, match="no labelled"):
+        read_corpora(lm, [tmp_path], tmp_path, limit=10, only=["c"])
+
+
+def test_states_are_recorded_once(lm, tmp_path, monkeypatch):
+    corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
+    first = corpus.recorded(["length"])
+    monkeypatch.setattr(type(lm), "visit", None)
+    again = Corpus(corpus.name, lm, corpus.labelled, corpus.cache).recorded(["length"])
+    np.testing.assert_array_equal(again.states, first.states)
+
+
+def test_what_a_method_needs_is_recorded_once(lm, tmp_path, monkeypatch):
+    corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
+    first = corpus.recorded(["P(True)", "TriLens"])
+    assert len(first.extras) > 1
+    monkeypatch.setattr(corpus_module, "save", None)
+    again = corpus.recorded(["P(True)", "TriLens"])
+    for name, values in first.extras.items():
+        np.testing.assert_array_equal(again.extras[name], values)
+
+
+def test_other_pairs_have_other_paths(lm, tmp_path):
+    corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
+    labelled = check_labelled(as_pairs(labelled_records(6, seed=6)), None, None)
+    assert Corpus("planted", lm, labelled, corpus.cache).path("length", 0) != corpus.path("length", 0)
+
+
+def test_a_method_depends_on_its_own_code(lm, tmp_path, monkeypatch):
+    corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
+    before = {method: corpus.path(method, 0) for method in ("halluscope", "SAPLMA")}
+    monkeypatch.setattr(corpus_module, "_sources_of", lambda kind: ["evaluation/networks.py", "errors.py"])
+    assert corpus.path("halluscope", 0) == before["halluscope"]
+    assert corpus.path("SAPLMA", 0) != before["SAPLMA"]
+
+
+def test_the_longest_unused_states_go_first(tmp_path, capsys):
+    folders = [tmp_path / "model" / name / "states-0" for name in ("old", "middle", "new")]
+    for age, folder in enumerate(folders):
+        save(folder / "states.npy", np.zeros(1000))
+        os.utime(folder, (age, age))
+    limit_size(tmp_path, 1)
+    assert all(folder.exists() for folder in folders)
+    limit_size(tmp_path, 17e-6)
+    assert [folder.exists() for folder in folders] == [False, True, True]
+    assert "old" in capsys.readouterr().out
+    limit_size(tmp_path, 0)
+    assert [folder.exists() for folder in folders] == [False, False, True]  # what was just used stays
