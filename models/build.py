@@ -60,7 +60,7 @@ def build(model: str, seed: int, folder: Path) -> None:
     detector = Detector(lm, seed=seed)
     recorded = record_pairs(lm, check_labelled(known, None, None))
     inside, _ = evaluate(
-        detector, known, n_folds=5, seed=seed, baselines=BASELINES, fit=True, recorded=recorded
+        detector, known, n_folds=5, seed=seed, baselines=BASELINES, ablations={}, fit=True, recorded=recorded
     )
     print_results(inside)
     sets = {"held-out kinds": HELD_OUT_KINDS, **{kind: (kind,) for kind in HELD_OUT_KINDS}}

@@ -6,9 +6,12 @@ evidence is learned over all layers at once: what each layer adds to a single li
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse.linalg import LinearOperator, lsmr
 from torch import Tensor
 
 from halluscope.detector.states import POOLINGS
@@ -28,6 +31,8 @@ CHANNELS = (*SOURCES, EVIDENCE)
 """Names of the readings."""
 
 _DEPTH, _WIDTH = 0.55, 0.15  # of the layers: where truth is read best, and how far around
+
+_FACTORISED = 2048  # pairs or coordinates; beyond these, steps cost less than a Gram matrix and its factors
 
 _ROUNDING = 1e-5  # of a projection, relative to the lengths of state and direction
 
@@ -110,12 +115,25 @@ def _ridge_direction(x: Tensor, y: Tensor, penalty: float, weight: Tensor | None
     z = (x - mean) / unit
     target = y - y.mean()
     n, d = z.shape
-    if n <= d:
+    if min(n, d) > _FACTORISED:
+        weights = _iterate_ridge(z, target, penalty)
+    elif n <= d:
         # the same solution through the n x n Gram matrix: w = Z'(ZZ' + penalty I)^-1 y
         weights = z.T @ _solve_ridge(z @ z.T, target, penalty)
     else:
         weights = _solve_ridge(z.T @ z, z.T @ target, penalty)
     return weights / unit
+
+
+def _iterate_ridge(z: Tensor, target: Tensor, penalty: float) -> Tensor:
+    """The same solution by LSMR (Fong and Saunders 2011), in time n d for each of some hundred steps."""
+
+    def times(matrix: Tensor) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
+        return lambda vector: (matrix @ torch.from_numpy(vector.ravel()).float()).double().numpy()
+
+    operator = LinearOperator(tuple(z.shape), matvec=times(z), rmatvec=times(z.T), dtype=np.float64)
+    found = lsmr(operator, target.double().numpy(), damp=penalty**0.5, atol=1e-6, btol=1e-6, maxiter=1000)
+    return torch.from_numpy(found[0]).float()
 
 
 def _solve_ridge(gram: Tensor, right: Tensor, penalty: float) -> Tensor:

@@ -45,6 +45,7 @@ def evaluate(
     n_folds: int = 5,
     seed: int = 0,
     baselines: Sequence[str] = tuple(BASELINES),
+    ablations: Mapping[str, Kept] = ABLATIONS,
     fit: bool = False,
     recorded: RecordedPairs | None = None,
     source: StateSource | None = None,
@@ -68,6 +69,8 @@ def evaluate(
         For folds and bootstrap.
     baselines : sequence of str
         Names from `BASELINES`.
+    ablations : mapping of str to callable
+        As for `cross_validate`.
     fit : bool
         After cross-validation also fit the detector on all pairs, without further passes through the model.
     recorded : RecordedPairs, optional
@@ -94,13 +97,15 @@ def evaluate(
     if recorded is None:
         recorded = record_pairs(detector.lm, labelled, source, progress=detector.progress)
     fold_of: list[int | None] = [None] * len(y)
-    ablations: dict[str, Scores] = {}
+    ablated: dict[str, Scores] = {}
     if fitted:
         name = detector.name
         scores = detector.predict_proba(labelled.pairs)[:, 1]
     else:
         name = f"{n_folds}-fold cross-validation"
-        scores, ablations = cross_validate(detector, labelled, recorded, folds, source, fit=fit)
+        scores, ablated = cross_validate(
+            detector, labelled, recorded, folds, source, fit=fit, ablations=ablations
+        )
         for number, (_, test) in enumerate(folds):
             for row in test:
                 fold_of[row] = number
@@ -121,7 +126,7 @@ def evaluate(
         "metrics": measured(scores),
         "baselines": {baseline: measured(p) for baseline, p in others.items()},
         "gains": paired_gains(y, scores, others, groups, seed=seed),
-        "ablations": {ablation: measured(p) for ablation, p in ablations.items()},
+        "ablations": {ablation: measured(p) for ablation, p in ablated.items()},
     }
     if fitted:
         results["seen"] = detector.count_seen(labelled.pairs)

@@ -4,6 +4,7 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
+from halluscope.detector import readings
 from halluscope.detector.readings import CHANNELS, EVIDENCE, SOURCES, fit_reading
 from halluscope.detector.states import POOLINGS
 
@@ -23,6 +24,13 @@ def project(states, reading, channel, pooling):
     return (raw - reading.centres[c].numpy()) / reading.scales[c].numpy()
 
 
+@pytest.fixture(params=["factorised", "iterated"])
+def solver(request, monkeypatch):
+    if request.param == "iterated":
+        monkeypatch.setattr(readings, "_FACTORISED", 1)
+
+
+@pytest.mark.usefixtures("solver")
 @pytest.mark.parametrize(("n", "d"), [(60, 12), (20, 50)], ids=["primal", "dual"])
 @pytest.mark.parametrize("channel", SOURCES)
 def test_equal_to_sklearn_s_ridge_on_standardised_states(n, d, channel):
@@ -39,6 +47,7 @@ def test_equal_to_sklearn_s_ridge_on_standardised_states(n, d, channel):
         np.testing.assert_allclose(found, weights / x.std(axis=0, ddof=1), rtol=2e-3, atol=1e-5)
 
 
+@pytest.mark.usefixtures("solver")
 @pytest.mark.parametrize(("n", "d"), [(60, 12), (20, 50)], ids=["primal", "dual"])
 def test_evidence_is_one_ridge_on_all_layers(n, d):
     states, hallucinated = random_states(n, d)
