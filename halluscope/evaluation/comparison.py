@@ -91,7 +91,7 @@ class Gain:
     mean : dict
         ``value``, ``low`` and ``high`` of the mean difference of AUROC.
     p : float
-        Two-sided bootstrap p-value of no difference, never below 1 / (resamples + 1).
+        Two-sided bootstrap p-value of no difference, see `two_sided_p`.
     wins, ties, losses : int
         Corpora where the interval of the difference lies above zero, around it, below it.
     """
@@ -122,14 +122,19 @@ def mean_gain(corpora: Sequence[CorpusScores], method: str, others: Sequence[str
     )
     low, high = np.percentile(drawn, (2.5, 97.5), axis=1)
     means = drawn.mean(axis=0)
-    tail = min(np.sum(means <= 0), np.sum(means >= 0))
     return Gain(
         mean=interval(float(np.mean(gains)), means),
-        p=float(min(1.0, 2 * (tail + 1) / (len(means) + 1))),
+        p=two_sided_p(means),
         wins=int(np.sum(low > 0)),
         ties=int(np.sum((low <= 0) & (high >= 0))),
         losses=int(np.sum(high < 0)),
     )
+
+
+def two_sided_p(drawn: Floats) -> float:
+    """Bootstrap p-value of a quantity being zero, from its resamples; never below 2 / (resamples + 1)."""
+    tail = min(np.sum(drawn <= 0), np.sum(drawn >= 0))
+    return float(min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
-from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
+from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain, two_sided_p
 
 
 def corpus(seed, *, good=1.5, poor=0.5, n_seeds=1):
@@ -68,3 +68,10 @@ def test_holm_by_hand():
     assert corrected == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
     assert holm({"only": 0.7}) == {"only": 0.7}
     assert max(holm(dict.fromkeys("abc", 0.9)).values()) == 1
+
+
+def test_two_sided_p_by_hand():
+    drawn = np.array([-1.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    assert two_sided_p(drawn) == two_sided_p(-drawn) == pytest.approx(2 * 2 / 10)
+    assert two_sided_p(np.abs(drawn)) == pytest.approx(2 / 10)
+    assert two_sided_p(np.zeros(9)) == 1
