@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from benchmarks.corpus import METHODS, Corpus, limit_size, read_corpora, save
-from benchmarks.tables import GIVEN_AWAY
+from benchmarks.accuracy_tables import BEST, OURS, RESULTS
+from benchmarks.corpus import GIVEN_AWAY, METHODS, Corpus, limit_size, read_corpora, save
 from halluscope import Detector, LanguageModel
 from halluscope.evaluation.bootstrap import evaluate_scores
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
@@ -30,9 +30,7 @@ from halluscope.folds import grouped_folds
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.progress import progress_bar
 
-RESULTS = Path(__file__).parent / "results" / "accuracy"
 CACHE = platformdirs.user_cache_path("halluscope") / "benchmarks"
-OURS = "halluscope"
 FOLDS, SEEDS, LIMIT = 5, 3, 900
 QUICK = {"only": ("animals", "cities", "trivia"), "limit": 300, "seeds": 1}
 
@@ -116,7 +114,7 @@ def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
     """Every method on every corpus, and the mean gains over each baseline with Holm's correction."""
     counted = [corpus for name, corpus in corpora.items() if name not in GIVEN_AWAY]
     others = {method: [method] * len(counted) for method in METHODS}
-    others["best baseline of each corpus"] = [corpus.best_of(list(METHODS)) for corpus in counted]
+    others[BEST] = [corpus.best_of(list(METHODS)) for corpus in counted]
     gains = {name: mean_gain(counted, OURS, methods) for name, methods in others.items()}
     corrected = holm({name: gain.p for name, gain in gains.items()})
     return {

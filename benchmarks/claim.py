@@ -24,8 +24,7 @@ import numpy.typing as npt
 from benchmarks.accuracy import CACHE, LIMIT
 from benchmarks.claim_figure import draw_claim
 from benchmarks.claim_table import RESULTS, claim_table
-from benchmarks.corpus import Corpus, limit_size, read_corpora, save
-from benchmarks.tables import GIVEN_AWAY
+from benchmarks.corpus import GIVEN_AWAY, Corpus, limit_size, read_corpora, save
 from halluscope import Detector, LanguageModel
 from halluscope.detector.cross_fitting import TrainingPart, cross_fit
 from halluscope.detector.readings import CHANNELS

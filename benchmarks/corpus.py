@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 import halluscope
-from benchmarks.corpora import whole_groups
 from halluscope import LanguageModel
 from halluscope.detector.labelled import LabelledPairs, check_labelled, training_digest
 from halluscope.evaluation.attention import ATTENTION, ICR, SELF_ATTENTION, record_attention
@@ -34,6 +34,8 @@ from halluscope.evaluation.recording import record_pairs
 from halluscope.lm.stored import StoredStates
 from halluscope.records import Pair, read_records
 
+GIVEN_AWAY = ("halueval_qa", "truthfulqa", "wiki_sentences")
+"""Corpora whose wording alone gives the label away: shown, not counted."""
 METHODS = {**BASELINES, **PUBLISHED, **PROMPTED, **ATTENTION}
 """Every baseline, by its published name."""
 PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str, Any]]] = {
@@ -96,6 +98,21 @@ def read_corpora(
         )
         corpora.append(Corpus(file.stem, lm, labelled, cache / lm.name / file.stem))
     return corpora
+
+
+def whole_groups(pairs: list[Pair], limit: int, seed: int) -> list[Pair]:
+    """A random part of the pairs, of about `limit`, that splits no group."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.fold_group, []).append(pair)
+    order = sorted(groups)
+    random.Random(seed).shuffle(order)  # noqa: S311 - a sample, not a secret
+    chosen: list[Pair] = []
+    for group in order:
+        if len(chosen) >= limit:
+            break
+        chosen += groups[group]
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Render the README's tables from the benchmarks' results: ``make tables``.
+"""Render the tables of the READMEs from the benchmarks' results: ``make tables``.
 
 A table stands between ``<!-- table NAME -->`` and ``<!-- end NAME -->``; nothing in it is typed by hand.
 """
@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import corpora, default_detector
-from halluscope.lm.catalogue import DEFAULT_MODEL
+from benchmarks import default_detector
+from benchmarks.accuracy_tables import corpora_table, load_results, means_table, methods_table, metrics_table
+from benchmarks.claim_table import claim_table, load_claim
+from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from models.card import auroc_table
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-GIVEN_AWAY = ("halueval_qa", "truthfulqa", "wiki_sentences")
-"""Corpora whose wording alone gives the label away: shown, not counted."""
+README, BENCHMARKS = ROOT / "README.md", ROOT / "benchmarks" / "README.md"
 
 
 def main() -> None:
-    """Rewrite the tables in the README."""
-    text = README.read_text(encoding="utf-8")
-    for name, render in TABLES.items():
-        text = replace_table(text, name, render())
-    README.write_text(text, encoding="utf-8")
+    """Rewrite the tables in both READMEs."""
+    for path, tables in TABLES.items():
+        text = path.read_text(encoding="utf-8")
+        for name, render in tables.items():
+            text = replace_table(text, name, render())
+        path.write_text(text, encoding="utf-8")
 
 
 def replace_table(text: str, name: str, table: str) -> str:
@@ -59,46 +60,26 @@ def shipped_table() -> str:
     return auroc_table(rows)
 
 
-def corpora_table() -> str:
-    """A detector trained on each corpus beside the best baseline of the same run, and the count of wins."""
-    lines = [
-        "| corpus | pairs | halluscope | best baseline | gain (95% interval) | length | text | logprob |"
-        " best-layer probe | all-layer probe | SAPLMA | stack |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    results = {key: r for key, r in corpora.load_results().items() if key.startswith(f"{DEFAULT_MODEL}/")}
-    if not results:
-        return "Not measured yet for this version."
-    gains: dict[str, dict[str, float]] = {}
-    for key, result in sorted(results.items()):
-        name = key.split("/")[-1]
-        value = {method: m["auroc"]["value"] for method, m in result["baselines"].items()}
-        best = max(value, key=lambda method: value[method])
-        gain, own = result["gains"][best], result["metrics"]["auroc"]
-        gains[name] = gain
-        others = ("length", "text", "logprob", "best-layer probe", "all-layer probe", "SAPLMA", "stack")
-        lines.append(
-            f"| {name}{'*' if name in GIVEN_AWAY else ''} | {result['n']} | **{own['value']:.3f}** |"
-            f" {best} {value[best]:.3f} | {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}) | "
-            + " | ".join(f"{value[other]:.3f}" for other in others)
-            + " |"
-        )
-    fair = [gain for name, gain in gains.items() if name not in GIVEN_AWAY]
-    lines += [
-        "",
-        f"Above the best baseline of the same run on {_wins(gains.values())}; without the corpora marked *, "
-        f"whose wording gives the label away (see text and length), on {_wins(fair)}.",
-    ]
-    return "\n".join(lines)
+def _accuracy(table: Callable[[Mapping[str, Any] | None], str], model: str) -> Callable[[], str]:
+    return lambda: table(load_results(model))
 
 
-def _wins(gains: Collection[Mapping[str, float]]) -> str:
-    """How often a gain is above zero, and how often its whole interval is."""
-    above, clearly = (sum(gain[bound] > 0 for gain in gains) for bound in ("value", "low"))
-    return f"{above} of {len(gains)} corpora (the interval above zero on {clearly})"
+def _claim(model: str) -> Callable[[], str]:
+    return lambda: claim_table(load_claim(model))
 
 
-TABLES: dict[str, Callable[[], str]] = {"shipped": shipped_table, "corpora": corpora_table}
+_BY_MODEL = {"corpora": corpora_table, "methods": methods_table, "metrics": metrics_table}
+TABLES: dict[Path, dict[str, Callable[[], str]]] = {
+    README: {
+        "shipped": shipped_table,
+        **{f"means {model}": _accuracy(means_table, model) for model in KNOWN_MODELS},
+        "corpora": _accuracy(corpora_table, DEFAULT_MODEL),
+    },
+    BENCHMARKS: {
+        **{f"{n} {model}": _accuracy(t, model) for model in KNOWN_MODELS for n, t in _BY_MODEL.items()},
+        **{f"claim {model}": _claim(model) for model in KNOWN_MODELS},
+    },
+}
 
 
 if __name__ == "__main__":

@@ -172,7 +172,14 @@ def resampled_metrics(
         total = weights.sum(axis=1)
         calibration = np.abs(weights @ gaps[order]).sum(axis=1) / total
         parts.append(
-            (area(tp, fp), precision(tp, fp), weights @ squared[order] / total, calibration, recall(tp, fp))
+            (
+                area(tp, fp),
+                precision(tp, fp),
+                weights @ squared[order] / total,
+                calibration,
+                recall(tp, fp),
+                mean_risk(tp, fp),
+            )
         )
     return dict(zip(METRICS, map(np.concatenate, zip(*parts, strict=True)), strict=True))
 
@@ -228,3 +235,10 @@ def recall(tp: Floats, fp: Floats) -> Floats:
     """Largest true positive rate of weighted curves at the permitted false positive rate."""
     permitted = fp / fp[:, -1:] <= FALSE_POSITIVE_RATE
     return np.asarray((tp * permitted).max(axis=1) / tp[:, -1])
+
+
+def mean_risk(tp: Floats, fp: Floats) -> Floats:
+    """Area under weighted risk-coverage curves: whatever is not above a threshold is trusted."""
+    trusted = (tp + fp)[:, -1:] - (tp + fp)
+    risk = (tp[:, -1:] - tp) / np.maximum(trusted, 1)  # where nothing is trusted, nothing is added either
+    return np.asarray(np.einsum("rk,rk->r", risk[:, :-1], -np.diff(trusted, axis=1)) / trusted[:, 0])

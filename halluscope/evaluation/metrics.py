@@ -1,4 +1,4 @@
-"""The five numbers that an evaluation reports; the positive class is *hallucinated* in all of them.
+"""The numbers that an evaluation reports; the positive class is *hallucinated* in all of them.
 
 None of them looks at the labels to improve itself: an AUROC below one half stays below one half, and the
 operating point of `tpr_at_5fpr` is read off the curve without interpolation.
@@ -133,12 +133,38 @@ def tpr_at_5fpr(y_true: ArrayLike, probability: ArrayLike) -> float:
     return float(tpr[fpr <= FALSE_POSITIVE_RATE].max())
 
 
+def aurc(y_true: ArrayLike, probability: ArrayLike) -> float:
+    r"""Area under the risk-coverage curve (Geifman and El-Yaniv 2017): what it costs to trust some answers.
+
+    .. math:: \frac1n \sum_{k=1}^{n} r_k
+
+    where :math:`r_k` is the share of hallucinated answers among the k with the lowest probability. Answers
+    of equal probability are trusted together, so their order does not matter.
+
+    Parameters
+    ----------
+    y_true, probability : array-like, shape (n,)
+        As in `auroc`.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; small is good, and the share of hallucinated answers is chance.
+    """
+    y, score = checked(y_true, probability)
+    order = np.argsort(score, kind="stable")
+    trusted = np.flatnonzero(np.append(np.diff(score[order]) != 0, True)) + 1
+    risk = np.cumsum(y[order])[trusted - 1] / trusted
+    return float(np.sum(risk * np.diff(trusted, prepend=0)) / len(y))
+
+
 METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "auroc": auroc,
     "auprc": auprc,
     "brier": brier,
     "ece": ece,
     "tpr_at_5fpr": tpr_at_5fpr,
+    "aurc": aurc,
 }
 
 

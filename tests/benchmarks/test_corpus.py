@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from benchmarks import corpus as corpus_module
-from benchmarks.corpus import Corpus, limit_size, read_corpora, save
+from benchmarks.corpus import Corpus, limit_size, read_corpora, save, whole_groups
 from halluscope.detector.labelled import check_labelled
-from halluscope.records import as_pairs
+from halluscope.records import Pair, as_pairs
 from tests.benchmarks.test_accuracy import corpus_of
 from tests.samples import labelled_records
 
@@ -68,3 +68,13 @@ def test_the_longest_unused_states_go_first(tmp_path, capsys):
     assert "old" in capsys.readouterr().out
     limit_size(tmp_path, 0)
     assert [folder.exists() for folder in folders] == [False, False, True]  # what was just used stays
+
+
+def test_whole_groups():
+    pairs = [Pair(f"question {i // 3}", f"answer {i}") for i in range(90)]
+    chosen = whole_groups(pairs, 20, seed=0)
+    assert len(chosen) == 21
+    assert len({pair.prompt for pair in chosen}) == 7
+    assert chosen == whole_groups(pairs, 20, seed=0)
+    assert whole_groups(pairs, 1000, seed=0) != pairs  # shuffled, and all of them
+    assert len(whole_groups(pairs, 1000, seed=0)) == 90

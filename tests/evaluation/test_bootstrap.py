@@ -32,6 +32,7 @@ def test_weighted_metrics_equal_scikit_learns_on_every_resample(ties):
             "brier": brier_score_loss(y, p, sample_weight=weights),
             "tpr_at_5fpr": tpr[fpr <= 0.05].max(),
             "ece": METRICS["ece"](y[rows], p[rows]),
+            "aurc": METRICS["aurc"](y[rows], p[rows]),
         }
         for name, value in expected.items():
             assert drawn[name][number] == pytest.approx(value), name

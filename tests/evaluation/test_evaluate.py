@@ -49,7 +49,7 @@ def test_schema(unfitted):
     assert set(results["baselines"]) == set(results["gains"]) == set(BASELINES)
     assert set(results["ablations"]) == set(ABLATIONS)
     for metrics in (results["metrics"], *results["baselines"].values(), *results["ablations"].values()):
-        assert set(metrics) == set(METRICS) == {"auroc", "auprc", "brier", "ece", "tpr_at_5fpr"}
+        assert set(metrics) == set(METRICS) == {"auroc", "auprc", "brier", "ece", "tpr_at_5fpr", "aurc"}
         for metric in metrics.values():
             assert metric["low"] <= metric["value"] <= metric["high"]
     for gain in results["gains"].values():

@@ -6,11 +6,11 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
 
 from halluscope.errors import InputError
-from halluscope.evaluation.metrics import METRICS, auprc, auroc, brier, ece, tpr_at_5fpr
+from halluscope.evaluation.metrics import METRICS, auprc, aurc, auroc, brier, ece, tpr_at_5fpr
 
 
 def test_metrics_have_the_names_of_the_results_file():
-    assert list(METRICS) == ["auroc", "auprc", "brier", "ece", "tpr_at_5fpr"]
+    assert list(METRICS) == ["auroc", "auprc", "brier", "ece", "tpr_at_5fpr", "aurc"]
 
 
 def test_hand_made_values():
@@ -21,6 +21,7 @@ def test_hand_made_values():
     assert brier(y, p) == pytest.approx((0.01 + 0.16 + 0.65**2 + 0.04) / 4)
     assert ece(y, p) == pytest.approx((0.1 + 0.4 + 0.65 + 0.2) / 4)  # each in a bin of its own
     assert tpr_at_5fpr(y, p) == pytest.approx(0.5)
+    assert aurc(y, p) == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)  # trusted: true, false, true, false
 
 
 def test_ece_pools_the_answers_of_a_bin():
@@ -36,6 +37,7 @@ def test_auroc_is_never_flipped():
 def test_constant_scores_are_chance_and_catch_nothing():
     assert auroc([False, True], [0.5, 0.5]) == 0.5
     assert tpr_at_5fpr([False, True], [0.5, 0.5]) == 0
+    assert aurc([False, True, False], [0.5, 0.5, 0.5]) == pytest.approx(1 / 3)
 
 
 def test_tpr_counts_exactly_five_percent_as_permitted_and_does_not_interpolate():

@@ -1,0 +1,125 @@
+"""Tables of the accuracy benchmark, in Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results" / "accuracy"
+OURS = "halluscope"
+BEST = "best baseline of each corpus"
+BESIDE = ("length", "text", "logprob", "best-layer probe", "all-layer probe", "SAPLMA", "DRIFT", "stack")
+"""Baselines that have a column of their own where there is not room for all."""
+NOT_MEASURED = "Not measured yet for this version."
+
+Results = Mapping[str, Any]
+
+
+def load_results(model: str) -> Results | None:
+    """What ``python -m benchmarks.accuracy --model MODEL`` wrote; None if it has not been run."""
+    path = RESULTS / f"{model}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def means_table(results: Results | None) -> str:
+    """Mean AUROC of every method and the detector's gain over it, the strongest first."""
+    if results is None:
+        return NOT_MEASURED
+    means, gains = results["means"], results["gains"]
+    n = len(results["counted"])
+    rows = {BEST: _mean_of_best(results), **{m: means[m] for m in gains if m != BEST}}
+    lines = [
+        f"| mean of {n} corpora | AUROC | gain of halluscope (95% interval) | p (Holm) |"
+        " better / same / worse |",
+        "|---|---|---|---|---|",
+        f"| **halluscope** | **{means[OURS]:.3f}** | | | |",
+    ]
+    for name in sorted(rows, key=lambda name: -rows[name]):
+        gain = gains[name]
+        counts = f"{gain['wins']} / {gain['ties']} / {gain['losses']}"
+        lines.append(
+            f"| {name} | {rows[name]:.3f} | {signed(gain['mean'])} | {_p(gain['holm'])} | {counts} |"
+        )
+    ablations = [name for name in means if name not in gains and name != OURS]
+    lines += [f"| *halluscope, {name}* | {means[name]:.3f} | | | |" for name in ablations]
+    return "\n".join([*lines, "", _seeds(results)])
+
+
+def corpora_table(results: Results | None) -> str:
+    """The detector on every corpus, beside the baseline that came out best on the same test folds."""
+    if results is None:
+        return NOT_MEASURED
+    lines = [
+        "| corpus | answers | halluscope | best baseline | gain (95% interval) | "
+        + " | ".join(BESIDE)
+        + " |",
+        "|---|---|---|---|---|" + "---|" * len(BESIDE),
+    ]
+    for name, row in results["corpora"].items():
+        value = {method: found["value"] for method, found in row["auroc"].items()}
+        star = "" if name in results["counted"] else "*"
+        lines.append(
+            f"| {name}{star} | {row['n']} | **{value[OURS]:.3f}** | {row['best']} {value[row['best']]:.3f} |"
+            f" {signed(row['gain']['mean'])} | " + " | ".join(f"{value[m]:.3f}" for m in BESIDE) + " |"
+        )
+    gains = [results["corpora"][name]["gain"]["mean"] for name in results["counted"]]
+    above, clearly = (sum(gain[bound] > 0 for gain in gains) for bound in ("value", "low"))
+    worst = min(gain["value"] for gain in gains)
+    lines += [
+        "",
+        f"Above the best baseline on {above} of {len(gains)} corpora, the whole interval above zero on "
+        f"{clearly}; the worst difference is {worst:+.3f}. Corpora marked * are shown and not counted: their "
+        "wording alone gives the label away. The best baseline is chosen on the very answers it is measured "
+        "on, which favours it.",
+    ]
+    return "\n".join(lines)
+
+
+def methods_table(results: Results | None) -> str:
+    """AUROC of every method on every corpus."""
+    if results is None:
+        return NOT_MEASURED
+    corpora = results["corpora"]
+    lines = ["| | " + " | ".join(corpora) + " |", "|---|" + "---|" * len(corpora)]
+    for method in sorted(results["means"], key=lambda method: -results["means"][method]):
+        cells = " | ".join(f"{row['auroc'][method]['value']:.3f}" for row in corpora.values())
+        lines.append(f"| {method} | {cells} |")
+    return "\n".join(lines)
+
+
+def metrics_table(results: Results | None) -> str:
+    """What else is measured of the detector on every corpus, on the folds of the first seed."""
+    if results is None:
+        return NOT_MEASURED
+    metrics = list(next(iter(results["corpora"].values()))["metrics"][OURS])
+    lines = ["| | pair accuracy | " + " | ".join(metrics) + " |", "|---|---|" + "---|" * len(metrics)]
+    for name, row in results["corpora"].items():
+        paired = row["pair_accuracy"][OURS]
+        cells = " | ".join(f"{row['metrics'][OURS][metric]['value']:.3f}" for metric in metrics)
+        lines.append(f"| {name} | {'' if paired is None else f'{paired:.3f}'} | {cells} |")
+    return "\n".join(lines)
+
+
+def signed(interval: Mapping[str, float]) -> str:
+    """A difference with its interval."""
+    return f"{interval['value']:+.3f} ({interval['low']:+.3f} to {interval['high']:+.3f})"
+
+
+def _mean_of_best(results: Results) -> float:
+    rows = [results["corpora"][name] for name in results["counted"]]
+    return sum(row["auroc"][row["best"]]["value"] for row in rows) / len(rows)
+
+
+def _p(value: float) -> str:
+    return "< 0.01" if value < 0.01 else f"{value:.2f}"
+
+
+def _seeds(results: Results) -> str:
+    seeds = results["seeds"]
+    return (
+        f"At most {results['limit']} answers of a corpus, 5 grouped folds, {seeds} "
+        f"seed{'s' if seeds > 1 else ''}. Better and worse: corpora where the interval of the difference "
+        "lies above or below zero."
+    )

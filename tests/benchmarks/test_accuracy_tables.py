@@ -1,0 +1,86 @@
+"""The tables say what the results hold."""
+
+import pytest
+
+from benchmarks.accuracy_tables import (
+    BESIDE,
+    BEST,
+    NOT_MEASURED,
+    OURS,
+    corpora_table,
+    load_results,
+    means_table,
+    methods_table,
+    metrics_table,
+)
+
+
+def interval(value):
+    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+
+
+def gain(value):
+    return {"mean": interval(value), "p": 0.001, "holm": 0.002, "wins": 1, "ties": 1, "losses": 0}
+
+
+def row(own, best):
+    others = dict.fromkeys(BESIDE, 0.6)
+    others["stack"] = best
+    auroc = {method: interval(value) for method, value in {OURS: own, "no peaks": 0.65, **others}.items()}
+    metrics = {"auroc": interval(own), "ece": interval(0.031)}
+    return {
+        "n": 90,
+        "n_groups": 45,
+        "best": "stack",
+        "gain": gain(own - best),
+        "auroc": auroc,
+        "pair_accuracy": dict.fromkeys(auroc),
+        "metrics": {OURS: metrics},
+    }
+
+
+@pytest.fixture
+def results():
+    return {
+        "model": "tiny",
+        "limit": 900,
+        "seeds": 3,
+        "counted": ["a", "b"],
+        "corpora": {"a": row(0.8, 0.75), "b": row(0.7, 0.71), "told": row(0.99, 0.98)},
+        "means": {OURS: 0.75, "no peaks": 0.65, **dict.fromkeys(BESIDE, 0.6), "stack": 0.73},
+        "gains": {**{method: gain(0.15) for method in BESIDE}, "stack": gain(0.02), BEST: gain(0.02)},
+    }
+
+
+def test_means_stand_in_order(results):
+    lines = means_table(results).splitlines()
+    assert lines[0].startswith("| mean of 2 corpora |")
+    assert lines[2].startswith("| **halluscope** | **0.750** |")
+    assert lines[3] == f"| {BEST} | 0.730 | +0.020 (+0.000 to +0.040) | < 0.01 | 1 / 1 / 0 |"
+    assert [line.split("|")[1].strip() for line in lines[3:5]] == [BEST, "stack"]
+    assert "no peaks" in lines[-3]
+    assert "3 seeds" in lines[-1]
+
+
+def test_corpora_that_give_themselves_away_are_not_counted(results):
+    table = corpora_table(results)
+    assert "| told* | 90 |" in table
+    assert "Above the best baseline on 1 of 2 corpora, the whole interval above zero on 1" in table
+    assert "the worst difference is -0.010" in table
+
+
+def test_every_method_on_every_corpus(results):
+    lines = methods_table(results).splitlines()
+    assert lines[0] == "| | a | b | told |"
+    assert lines[2] == "| halluscope | 0.800 | 0.700 | 0.990 |"
+    assert len(lines) == 2 + len(results["means"])
+
+
+def test_other_metrics(results):
+    assert metrics_table(results).splitlines()[2] == "| a |  | 0.800 | 0.031 |"
+
+
+@pytest.mark.parametrize("table", [means_table, corpora_table, methods_table, metrics_table])
+def test_without_results(table):
+    assert load_results("no-such-model") is None
+    assert table(None) == NOT_MEASURED
