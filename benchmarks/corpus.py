@@ -27,9 +27,9 @@ from halluscope.detector.labelled import LabelledPairs, check_labelled, training
 from halluscope.evaluation.attention import ATTENTION, ICR, SELF_ATTENTION, record_attention
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
 from halluscope.evaluation.contrast import CONTRAST
-from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
+from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.prompted import P_TRUE, PRISM, PROMPTED, record_p_true, record_statements
-from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.evaluation.recorded import RecordedPairs, needed
 from halluscope.evaluation.recording import record_pairs
 from halluscope.lm.stored import StoredStates
 from halluscope.records import Pair, read_records
@@ -127,8 +127,8 @@ class Corpus:
 
     def recorded(self, methods: Sequence[str]) -> RecordedPairs:
         """What these methods read."""
-        needs = {need for method in methods if method in METHODS for need in METHODS[method]().needs}
-        extras = sorted(needs & set(LAYER_NUMBERS))
+        needs = set(needed(METHODS[method]() for method in methods if method in METHODS))
+        extras = sorted(needs & set(EXTRAS))
         recorded = record_pairs(self.lm, self.labelled, self.states, extras=extras)
         for names, record in PASSES.items():
             if needs & set(names):
