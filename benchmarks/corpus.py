@@ -27,21 +27,23 @@ from halluscope.detector.labelled import LabelledPairs, check_labelled, training
 from halluscope.evaluation.attention import ATTENTION, ICR, SELF_ATTENTION, record_attention
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
 from halluscope.evaluation.contrast import CONTRAST
-from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
+from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.prompted import P_TRUE, PRISM, PROMPTED, record_p_true, record_statements
-from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.evaluation.recorded import PairClassifier, RecordedPairs, needed
 from halluscope.evaluation.recording import record_pairs
+from halluscope.evaluation.sampled import EIGENSCORE, SAMPLED, record_eigenscore
 from halluscope.lm.stored import StoredStates
 from halluscope.records import Pair, read_records
 
 GIVEN_AWAY = ("halueval_qa", "truthfulqa", "wiki_sentences")
 """Corpora whose wording alone gives the label away: shown, not counted."""
 METHODS = {**BASELINES, **PUBLISHED, **PROMPTED, **ATTENTION}
-"""Every baseline, by its published name."""
+"""Every baseline that reads given answers, by its published name."""
 PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str, Any]]] = {
     (P_TRUE,): record_p_true,
     (PRISM, CONTRAST): record_statements,
     (SELF_ATTENTION, ICR): record_attention,
+    (EIGENSCORE,): record_eigenscore,
 }
 """Passes through the language model beside the first, by what they record."""
 
@@ -144,8 +146,8 @@ class Corpus:
 
     def recorded(self, methods: Sequence[str]) -> RecordedPairs:
         """What these methods read."""
-        needs = {need for method in methods if method in METHODS for need in METHODS[method]().needs}
-        extras = sorted(needs & set(LAYER_NUMBERS))
+        needs = set(needed(_baseline(method)() for method in methods if _is_baseline(method)))
+        extras = sorted(needs & set(EXTRAS))
         recorded = record_pairs(self.lm, self.labelled, self.states, extras=extras)
         for names, record in PASSES.items():
             if needs & set(names):
@@ -156,12 +158,13 @@ class Corpus:
     def path(self, method: str, seed: int) -> Path:
         """Where the out-of-fold probabilities of a baseline, of the detector or of an ablation are kept."""
         sources: Sequence[str] = DETECTOR
-        if method in METHODS:
-            sources = (*BASELINE, *_sources_of(type(METHODS[method]())))
+        if _is_baseline(method):
+            baseline = _baseline(method)()
+            sources = (*BASELINE, *_sources_of(type(baseline)), *_sources_of_needs(baseline.needs))
         return self.cache / f"{method.replace(' ', '-')}-{seed}-{self._digest(sources)}.npy"
 
     def _pass(self, names: Sequence[str], record: Callable[..., dict[str, Any]]) -> dict[str, Array]:
-        sources = (*RECORDING, "lm/attention.py", _relative(inspect.getsourcefile(record)))
+        sources = (*RECORDING, *_sources_of_pass(record))
         path = self.cache / f"{'-'.join(names)}-{self._digest(sources)}.npz"
         if not path.exists():
             save(path, record(self.lm, self.labelled.pairs))
@@ -178,6 +181,27 @@ class Corpus:
             for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
                 digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
+
+
+def _is_baseline(method: str) -> bool:
+    return method in METHODS or method in SAMPLED
+
+
+def _baseline(method: str) -> Callable[[], PairClassifier]:
+    return METHODS[method] if method in METHODS else SAMPLED[method]
+
+
+def _sources_of_needs(needs: Sequence[str]) -> list[str]:
+    """Modules of what records these extras."""
+    sources = ["evaluation/extras.py", "evaluation/layer_numbers.py"] if set(needs) & set(EXTRAS) else []
+    for names, record in PASSES.items():
+        if set(names) & set(needs):
+            sources += _sources_of_pass(record)
+    return sources
+
+
+def _sources_of_pass(record: Callable[..., Any]) -> list[str]:
+    return ["lm/attention.py", "lm/generation.py", _relative(inspect.getsourcefile(record))]
 
 
 def _sources_of(kind: type) -> list[str]:

@@ -32,8 +32,8 @@ from halluscope.evaluation.folds import inner_folds, out_of_fold
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
 from halluscope.evaluation.metrics import auroc
 from halluscope.evaluation.networks import Mind, Saplma
-from halluscope.evaluation.probes import AllLayerProbe, BestLayerProbe
-from halluscope.evaluation.recorded import OPENING, PairClassifier, RecordedPairs
+from halluscope.evaluation.probes import AllLayerProbe, BestLayerProbe, QuestionProbe
+from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
 
 Floats = NDArray[Any]
 Labels = NDArray[np.bool_]
@@ -199,7 +199,7 @@ BASELINES: dict[str, Callable[[], PairClassifier]] = {
 #: Further methods under the names they were published by, for benchmarks; what some of them need beside the
 #: states, they say in ``needs``.
 PUBLISHED: dict[str, Callable[[], PairClassifier]] = {
-    "question-only probe": lambda: BestLayerProbe(poolings=(OPENING,)),
+    "question-only probe": QuestionProbe,
     "summed logprob": lambda: NumbersBaseline(summed_logprob),
     "mass-mean": MassMean,
     "MIND": Mind,

@@ -18,7 +18,7 @@ from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
 from halluscope.evaluation.folds import out_of_fold
-from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.evaluation.recorded import RecordedPairs, needed
 from halluscope.evaluation.recording import record_pairs
 from halluscope.features import family_of
 from halluscope.folds import Fold, grouped_folds
@@ -74,7 +74,7 @@ def evaluate(
     fit : bool
         After cross-validation also fit the detector on all pairs, without further passes through the model.
     recorded : RecordedPairs, optional
-        What `record_pairs` gave for these pairs, if it is at hand.
+        What `record_pairs` gave for these pairs, if it is at hand, with the extras that the baselines need.
     source : StoredStates, optional
         Of these pairs: the model is then not run, except for a detector that is fitted.
 
@@ -95,7 +95,8 @@ def evaluate(
     if not fitted:  # refused now, not after a pass through the model
         _training_parts(detector, labelled, [train for train, _ in folds])
     if recorded is None:
-        recorded = record_pairs(detector.lm, labelled, source, progress=detector.progress)
+        extras = needed(BASELINES[baseline]() for baseline in baselines)
+        recorded = record_pairs(detector.lm, labelled, source, extras=extras, progress=detector.progress)
     fold_of: list[int | None] = [None] * len(y)
     ablated: dict[str, Scores] = {}
     if fitted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from halluscope.evaluation.choosing import Candidate, ChoosingClassifier
 from halluscope.evaluation.folds import inner_folds
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
-from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
+from halluscope.evaluation.recorded import OPENING, PairClassifier, RecordedPairs
 from halluscope.folds import Fold
 
 Floats = NDArray[Any]
@@ -50,9 +50,7 @@ class BestLayerProbe(LinearProbe):
     Parameters
     ----------
     poolings : tuple of str, default ("last", "mean")
-        To choose from. ("opening",) makes the probe that sees the question only, at the token before the
-        answer: what it finds is how hard a question is, not what is wrong with an answer (2509.10625, which
-        takes a difference of means instead of a regression).
+        To choose from.
     inner_folds : int, default 3
         Grouped folds for the choice.
     random_state : int, default 0
@@ -85,6 +83,31 @@ class BestLayerProbe(LinearProbe):
 
     def _columns(self, pairs: RecordedPairs, candidate: Candidate) -> Floats:
         return pairs.layer(*candidate)
+
+
+class QuestionProbe(BestLayerProbe):
+    """The best-layer probe at the token before the answer, which has seen the question only.
+
+    What it finds is how hard a question is, not what is wrong with an answer (2509.10625, which takes a
+    difference of means instead of a regression).
+
+    Parameters
+    ----------
+    inner_folds : int, default 3
+        Grouped folds for the choice.
+    random_state : int, default 0
+        Seed of the folds.
+
+    Attributes
+    ----------
+    layer_, strength_ : int, float
+        What was chosen.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = (OPENING,)
+
+    def __init__(self, inner_folds: int = 3, random_state: int = 0) -> None:
+        super().__init__((OPENING,), inner_folds, random_state)
 
 
 class AllLayerProbe(PairClassifier):

@@ -17,8 +17,8 @@ from halluscope.folds import group_codes
 
 Floats = NDArray[Any]
 
+#: Name of the states at the token before the answer: what the question alone has led to.
 OPENING = "opening"
-"""Name of the states at the token before the answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,6 @@ class RecordedPairs:
     states : ndarray of float32, shape (recorded pairs, 3, layers, d)
         Residual stream pooled over the answer tokens, in the order of `halluscope.detector.states.POOLINGS`;
         layer 0 is the embedding.
-    openings : ndarray of float32, shape (recorded pairs, layers, d)
-        Residual stream at the token before the answer: what the question alone has led to.
     rows : ndarray of int, optional
         Which of the recorded pairs these are; all if not given.
     extras : mapping of str to ndarray of shape (recorded pairs, ...), optional
@@ -57,7 +55,6 @@ class RecordedPairs:
     logprobs: list[Floats]
     entropies: list[Floats]
     states: Floats
-    openings: Floats
     rows: NDArray[np.intp] | None = None
     extras: Mapping[str, Floats] = field(default_factory=dict)
 
@@ -65,9 +62,9 @@ class RecordedPairs:
         n_rows = len(self.states) if self.rows is None else len(self.rows)
         texts = ("answers", "prompts", "logprobs", "entropies")
         lengths = {name: len(getattr(self, name)) for name in texts} | {"states": n_rows}
-        arrays = {"openings": self.openings, **self.extras}
-        if len(set(lengths.values())) != 1 or any(len(a) != len(self.states) for a in arrays.values()):
-            lengths |= {name: len(array) for name, array in arrays.items()}
+        extras = {name: len(array) for name, array in self.extras.items()}
+        if len(set(lengths.values())) != 1 or any(size != len(self.states) for size in extras.values()):
+            lengths |= extras
             raise InputError(f"recorded fields differ in length: {lengths}")
         if self.states.ndim != 4 or self.states.shape[1] != len(POOLINGS):
             raise InputError(
@@ -93,18 +90,19 @@ class RecordedPairs:
         Parameters
         ----------
         pooling : str
-            One of `halluscope.detector.states.POOLINGS`, or "opening" for the token before the answer.
+            One of `halluscope.detector.states.POOLINGS`, or "opening" for the token before the answer,
+            where that was recorded.
         layer : int
             Which layer; negative numbers count from the last.
         """
         if pooling == OPENING:
-            return np.asarray(self._these(self.openings[:, layer]))
+            return np.asarray(self._these(self._extra(OPENING)[:, layer]))
         return np.asarray(self._these(self.states[:, POOLINGS.index(pooling), layer]))
 
     def all_layers(self, pooling: str) -> Floats:
         """States of all layers, shape (n, layers, d); pooling as for `layer`."""
         if pooling == OPENING:
-            return np.asarray(self._these(self.openings))
+            return self.recorded(OPENING)
         return np.asarray(self._these(self.states[:, POOLINGS.index(pooling)]))
 
     def recorded(self, name: str) -> Floats:
@@ -115,11 +113,7 @@ class RecordedPairs:
         InputError
             If it was not recorded.
         """
-        if name not in self.extras:
-            raise InputError(
-                f"'{name}' was not recorded; recorded extras: {', '.join(self.extras) or 'none'}"
-            )
-        return np.asarray(self._these(self.extras[name]))
+        return np.asarray(self._these(self._extra(name)))
 
     def take(self, index: ArrayLike) -> RecordedPairs:
         """The pairs with these row numbers, in this order."""
@@ -133,9 +127,21 @@ class RecordedPairs:
             rows=rows if self.rows is None else self.rows[rows],
         )
 
+    def _extra(self, name: str) -> Floats:
+        if name not in self.extras:
+            raise InputError(
+                f"'{name}' was not recorded; recorded extras: {', '.join(self.extras) or 'none'}"
+            )
+        return self.extras[name]
+
     def _these(self, recorded: Floats) -> Floats:
         """The rows of these pairs, of an array with a row for every recorded pair."""
         return recorded if self.rows is None else recorded[self.rows]
+
+
+def needed(classifiers: Iterable[PairClassifier]) -> list[str]:
+    """What must have been recorded beside the states for all of these, by name."""
+    return sorted({need for classifier in classifiers for need in classifier.needs})
 
 
 class PairClassifier(ClassifierMixin, BaseEstimator):

@@ -12,7 +12,7 @@ from halluscope.detector.detection import prompt_text
 from halluscope.detector.labelled import LabelledPairs
 from halluscope.detector.states import StatePooler
 from halluscope.errors import InputError
-from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
+from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.recording import LayerState
@@ -41,8 +41,8 @@ def record_pairs(
     source : StoredStates, optional
         Visited instead of the model.
     extras : sequence of str, default ()
-        Names from `halluscope.evaluation.layer_numbers.LAYER_NUMBERS`: numbers of each answer at each layer
-        that are recorded beside its states, shape (pairs, layers). Baselines say in ``needs`` what they need.
+        Names from `halluscope.evaluation.extras.EXTRAS`: what is recorded of each answer beside its pooled
+        states, shape (pairs, ...). Baselines say in ``needs`` what they need.
     progress : bool, optional
         Show a progress bar; only on an interactive standard error if not given.
 
@@ -51,14 +51,13 @@ def record_pairs(
     InputError
         For an extra that nobody has defined.
     """
-    if unknown := set(extras) - set(LAYER_NUMBERS):
+    if unknown := set(extras) - set(EXTRAS):
         names = ", ".join(map(repr, sorted(unknown)))
-        raise InputError(f"no extra is called {names}: there are {', '.join(LAYER_NUMBERS)}")
+        raise InputError(f"no extra is called {names}: there are {', '.join(EXTRAS)}")
     tokenized = lm.tokenize_pairs(labelled.pairs)
     source = source or lm
     pooler = StatePooler(source, tokenized)
-    openings = np.empty((len(tokenized), source.n_layers, source.hidden_size), dtype=np.float32)
-    numbers = {name: np.empty((len(tokenized), source.n_layers)) for name in extras}
+    recorders = {name: EXTRAS[name](len(tokenized), source) for name in extras}
     logprobs: list[Scores] = [np.empty(0)] * len(tokenized)
     entropies: list[Scores] = [np.empty(0)] * len(tokenized)
 
@@ -67,9 +66,8 @@ def record_pairs(
 
         def visit(layer: LayerState) -> None:
             pool(layer)
-            openings[indices, layer.layer] = layer.before[layer.firsts].cpu().numpy()
-            for name, number in numbers.items():
-                number[indices, layer.layer] = LAYER_NUMBERS[name](layer).cpu().numpy()
+            for recorder in recorders.values():
+                recorder(indices, layer)
             if layer.layer == layer.n_layers - 1:
                 for store, values in zip((logprobs, entropies), layer.prediction, strict=True):
                     for index, part in zip(indices, values.cpu().double().split(layer.lengths), strict=True):
@@ -87,6 +85,5 @@ def record_pairs(
         logprobs=logprobs,
         entropies=entropies,
         states=pooler.states,
-        openings=openings,
-        extras=numbers,
+        extras={name: recorder.values for name, recorder in recorders.items()},
     )

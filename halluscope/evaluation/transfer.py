@@ -11,7 +11,7 @@ from halluscope.detector import Detector
 from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
-from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.evaluation.recorded import RecordedPairs, needed
 from halluscope.evaluation.recording import record_pairs
 from halluscope.records import Pair, as_pairs
 
@@ -36,7 +36,7 @@ def evaluate_transfer(
     unknown : mapping of str to sequence of Pair
         Labelled pairs of other topics, by name.
     recorded : RecordedPairs, optional
-        What `record_pairs` gave for `known`, if it is at hand.
+        What `record_pairs` gave for `known`, if it is at hand, with the extras that the baselines need.
     baselines : sequence of str
         Names from `BASELINES`.
     seed : int
@@ -48,13 +48,14 @@ def evaluate_transfer(
         For each name of `unknown`: ``n``, ``n_groups``, ``metrics``, ``baselines`` and ``gains``, each metric
         with ``value``, ``low`` and ``high``.
     """
-    fitted = {}
-    if baselines:
+    fitted = {name: BASELINES[name]() for name in baselines}
+    extras = needed(fitted.values())
+    if fitted:
         labelled = check_labelled(as_pairs(known), None, None)
         if recorded is None:
-            recorded = record_pairs(detector.lm, labelled, progress=detector.progress)
-        for name in baselines:
-            fitted[name] = BASELINES[name]().fit(recorded, labelled.hallucinated, labelled.groups.tolist())
+            recorded = record_pairs(detector.lm, labelled, extras=extras, progress=detector.progress)
+        for baseline in fitted.values():
+            baseline.fit(recorded, labelled.hallucinated, labelled.groups.tolist())
     results = {}
     for topic, pairs in unknown.items():
         tested = check_labelled(as_pairs(pairs), None, None)
@@ -62,7 +63,7 @@ def evaluate_transfer(
         scores = detector.predict_proba(tested.pairs)[:, 1]
         others: dict[str, np.ndarray[Any, Any]] = {}
         if fitted:
-            new = record_pairs(detector.lm, tested, progress=detector.progress)
+            new = record_pairs(detector.lm, tested, extras=extras, progress=detector.progress)
             others = {name: baseline.predict_proba(new)[:, 1] for name, baseline in fitted.items()}
         results[topic] = {
             "n": len(y),

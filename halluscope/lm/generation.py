@@ -1,4 +1,4 @@
-"""A language model's own answers: greedy, many prompts at once."""
+"""A language model's own answers, greedy or sampled, many prompts at once."""
 
 from __future__ import annotations
 
@@ -19,6 +19,31 @@ if TYPE_CHECKING:
     from halluscope.lm.language_model import LanguageModel
 
 MAX_NEW_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn; the defaults are those of INSIDE's code (2402.03744).
+
+    Parameters
+    ----------
+    temperature : float, default 0.5
+        Divides the logits.
+    top_p : float, default 0.99
+        Share of the probability, the most probable tokens first, among which is drawn.
+    top_k : int, default 10
+        Most tokens among which is drawn.
+    seed : int, default 0
+        Of the random numbers. Torch's own generators go on afterwards as if nothing had been drawn.
+    """
+
+    temperature: float = 0.5
+    top_p: float = 0.99
+    top_k: int = 10
+    seed: int = 0
+
+
+_INSIDE = Sampling()
 
 
 @dataclass(frozen=True)
@@ -83,13 +108,73 @@ def generate_answers(
         If a prompt is not valid, naming it by its number from 1; `ContextWindowError` if the context window
         does not hold it with an answer of `max_new_tokens`.
     """
-    if max_new_tokens < 1:
-        raise InputError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-    asked = [_tokenize(lm, prompt, number, max_new_tokens) for number, prompt in enumerate(prompts, start=1)]
-    found: dict[int, Generated] = {}
-    for indices in token_budget_batches([len(ids) + max_new_tokens for ids in asked], lm.token_budget):
-        rows = _continue(lm, [asked[index] for index in indices], max_new_tokens)
-        found.update(zip(indices, rows, strict=True))
+    greedy = {"do_sample": False, "max_new_tokens": max_new_tokens}
+    return [answers[0] for answers in _generate(lm, prompts, 1, greedy, progress)]
+
+
+def sample_answers(
+    lm: LanguageModel,
+    prompts: Sequence[Prompt],
+    n_samples: int,
+    *,
+    sampling: Sampling = _INSIDE,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    progress: Callable[[int], None] | None = None,
+) -> list[list[Generated]]:
+    """Let a language model answer each prompt several times, with tokens drawn from its distribution.
+
+    Parameters
+    ----------
+    lm, prompts, max_new_tokens, progress
+        As for `generate_answers`. The samples of a prompt share a batch. What is drawn depends on that
+        batch: the same prompts in the same order give the same answers, other company gives others.
+    n_samples : int
+        Answers to each prompt.
+    sampling : Sampling, optional
+        How tokens are drawn.
+
+    Returns
+    -------
+    list of list of Generated
+        For each prompt, in their order, its `n_samples` answers.
+
+    Raises
+    ------
+    InputError
+        As for `generate_answers`, and for fewer samples than one.
+    """
+    if n_samples < 1:
+        raise InputError(f"n_samples must be at least 1, not {n_samples}")
+    drawn = {
+        "do_sample": True,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "num_return_sequences": n_samples,
+        "max_new_tokens": max_new_tokens,
+    }
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(sampling.seed)
+        return _generate(lm, prompts, n_samples, drawn, progress)
+
+
+def _generate(
+    lm: LanguageModel,
+    prompts: Sequence[Prompt],
+    n_samples: int,
+    settings: dict[str, Any],
+    progress: Callable[[int], None] | None,
+) -> list[list[Generated]]:
+    """Answers to each prompt, in batches within the token budget."""
+    longest: int = settings["max_new_tokens"]
+    if longest < 1:
+        raise InputError(f"max_new_tokens must be at least 1, not {longest}")
+    asked = [_tokenize(lm, prompt, number, longest) for number, prompt in enumerate(prompts, start=1)]
+    found: dict[int, list[Generated]] = {}
+    sizes = [n_samples * (len(ids) + longest) for ids in asked]
+    for indices in token_budget_batches(sizes, lm.token_budget):
+        rows = _continue(lm, [asked[index] for index in indices], settings)
+        found.update((index, rows[n * n_samples : (n + 1) * n_samples]) for n, index in enumerate(indices))
         if progress is not None:
             progress(len(indices))
     return [found[index] for index in range(len(asked))]
@@ -106,8 +191,8 @@ def _tokenize(lm: LanguageModel, prompt: Prompt, number: int, max_new_tokens: in
     return ids
 
 
-def _continue(lm: LanguageModel, prompts: list[tuple[int, ...]], max_new_tokens: int) -> list[Generated]:
-    """One batch, generated and cut where the answers end."""
+def _continue(lm: LanguageModel, prompts: list[tuple[int, ...]], settings: dict[str, Any]) -> list[Generated]:
+    """One batch, generated and cut where the answers end; the answers to a prompt follow each other."""
     width = max(map(len, prompts))
     ends = _end_ids(lm)
     padding = _padding_id(lm, ends)
@@ -115,7 +200,8 @@ def _continue(lm: LanguageModel, prompts: list[tuple[int, ...]], max_new_tokens:
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts])
     one_line = not lm.tokenizer.chat_template
     criteria = [_line_ended(lm.tokenizer, width)] if one_line else []
-    with lm.evaluating(), _greedy(lm.model, max_new_tokens, ends, padding), torch.inference_mode():
+    config = {**settings, "eos_token_id": ends or None, "pad_token_id": padding}
+    with lm.evaluating(), _own_settings_aside(lm.model, config), torch.inference_mode():
         output = lm.model.generate(
             ids.to(lm.device), attention_mask=mask.to(lm.device), stopping_criteria=criteria
         )
@@ -136,7 +222,7 @@ def _padding_id(lm: LanguageModel, ends: list[int]) -> int:
 
 
 @contextmanager
-def _greedy(model: Any, max_new_tokens: int, ends: list[int], padding: int) -> Iterator[None]:
+def _own_settings_aside(model: Any, settings: dict[str, Any]) -> Iterator[None]:
     """Set a model's settings for generating aside: they fill in whatever a call of its own leaves open.
 
     A model that was published with a repetition penalty, say, would else give other answers than its own most
@@ -145,14 +231,7 @@ def _greedy(model: Any, max_new_tokens: int, ends: list[int], padding: int) -> I
     from transformers import GenerationConfig
 
     before = model.generation_config
-    model.generation_config = GenerationConfig(
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        num_beams=1,
-        eos_token_id=ends or None,
-        pad_token_id=padding,
-        use_cache=True,
-    )
+    model.generation_config = GenerationConfig(num_beams=1, use_cache=True, **settings)
     try:
         yield
     finally:

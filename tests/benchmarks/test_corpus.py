@@ -56,6 +56,25 @@ def test_a_method_depends_on_its_own_code(lm, tmp_path, monkeypatch):
     assert corpus.path("SAPLMA", 0) != before["SAPLMA"]
 
 
+def test_a_method_depends_on_what_records_its_needs(lm, tmp_path, monkeypatch):
+    corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
+    before = {method: corpus.path(method, 0) for method in ("SAPLMA", "P(True)", "TriLens", "EigenScore")}
+    monkeypatch.setattr(corpus_module, "_sources_of_pass", lambda record: ["errors.py"])
+    after = {method: corpus.path(method, 0) for method in before}
+    assert {method for method in before if before[method] != after[method]} == {"P(True)", "EigenScore"}
+    monkeypatch.setattr(corpus_module, "EXTRAS", {})
+    assert corpus.path("TriLens", 0) != before["TriLens"]
+    assert corpus.path("SAPLMA", 0) == before["SAPLMA"]
+
+
+def test_samples_are_drawn_once(lm, tmp_path, monkeypatch):
+    corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
+    first = corpus.recorded(["EigenScore"]).recorded("eigenscore")
+    assert first.shape == (len(corpus.labelled.pairs),)
+    monkeypatch.setattr(corpus_module, "save", None)
+    np.testing.assert_array_equal(corpus.recorded(["EigenScore"]).recorded("eigenscore"), first)
+
+
 def test_the_longest_unused_states_go_first(tmp_path, capsys):
     folders = [tmp_path / "model" / name / "states-0" for name in ("old", "middle", "new")]
     for age, folder in enumerate(folders):

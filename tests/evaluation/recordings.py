@@ -3,7 +3,7 @@
 import numpy as np
 
 from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
-from halluscope.evaluation.recorded import RecordedPairs
+from halluscope.evaluation.recorded import OPENING, RecordedPairs
 
 LAYERS, WIDTH, PLANTED = 4, 12, 2
 
@@ -27,7 +27,7 @@ def recorded(n, seed=0, shift=0.0):
         logprobs=[-rng.exponential(size=size) for size in tokens],
         entropies=[rng.exponential(size=size) for size in tokens],
         states=np.stack([states[1], states[0], states[0]], axis=1),  # mean, last, token
-        openings=question.astype(np.float32),
-        extras={name: rng.normal(size=(n, LAYERS)) for name in LAYER_NUMBERS},
+        extras={name: rng.normal(size=(n, LAYERS)) for name in LAYER_NUMBERS}
+        | {OPENING: question.astype(np.float32)},
     )
     return pairs, y, groups

@@ -8,10 +8,11 @@ from sklearn.linear_model import LogisticRegression
 
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
+from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.folds import out_of_fold
-from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
 from halluscope.evaluation.linear import LEAST_SLOPE, platt, span
 from halluscope.evaluation.metrics import auroc, ece
+from halluscope.evaluation.recorded import OPENING
 from halluscope.folds import grouped_folds
 from tests.evaluation.recordings import LAYERS, PLANTED, recorded
 
@@ -82,13 +83,13 @@ def test_the_registries_do_not_overlap_and_need_only_what_can_be_recorded():
         *("best-layer probe", "all-layer probe", "SAPLMA", "stack"),
     ]
     assert not set(BASELINES) & set(PUBLISHED)
-    assert {need for make in ALL.values() for need in make().needs} == set(LAYER_NUMBERS)
+    assert {need for make in ALL.values() for need in make().needs} == set(EXTRAS)
     assert not any(make().needs for make in BASELINES.values())
 
 
 def test_the_question_alone_tells_hard_questions_from_easy_ones(planted):
     pairs, _, groups = planted
-    y = pairs.openings[:, PLANTED, 0] > 0  # the same for both answers to a question
+    y = pairs.extras[OPENING][:, PLANTED, 0] > 0  # the same for both answers to a question
     folds = grouped_folds(y, groups, 3)
     assert auroc(y, out_of_fold(PUBLISHED["question-only probe"](), pairs, y, groups, folds)) > 0.9
 
@@ -187,11 +188,12 @@ def test_recordings_must_agree(planted):
 
 def test_parts_of_parts(planted):
     pairs, _, _ = planted
-    pairs = replace(pairs, extras={"number": np.arange(len(pairs))})
+    pairs = replace(pairs, extras={"number": np.arange(len(pairs)), OPENING: pairs.extras[OPENING]})
     part = pairs.take(range(10, 30)).take([3, 1])
     assert part.answers == [pairs.answers[13], pairs.answers[11]]
     assert part.recorded("number").tolist() == [13, 11]
     np.testing.assert_array_equal(part.layer("last", -1), pairs.states[[13, 11], 1, -1])
-    np.testing.assert_array_equal(part.all_layers("opening"), pairs.openings[[13, 11]])
-    with pytest.raises(InputError, match="'scatter' was not recorded; recorded extras: number"):
+    np.testing.assert_array_equal(part.all_layers("opening"), pairs.extras[OPENING][[13, 11]])
+    np.testing.assert_array_equal(part.layer("opening", -1), pairs.extras[OPENING][[13, 11], -1])
+    with pytest.raises(InputError, match="'scatter' was not recorded; recorded extras: number, opening"):
         part.recorded("scatter")

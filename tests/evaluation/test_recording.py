@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
 from halluscope.detector.labelled import LabelledPairs, check_labelled
 from halluscope.errors import InputError
-from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
+from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.recording import record_pairs
 from halluscope.lm.stored import StoredStates
 from halluscope.records import as_pairs
@@ -22,7 +23,7 @@ def labelled():
 
 @pytest.fixture(scope="module")
 def recorded(lm, labelled):
-    return record_pairs(lm, labelled, extras=tuple(LAYER_NUMBERS))
+    return record_pairs(lm, labelled, extras=tuple(EXTRAS))
 
 
 def test_nothing_is_recorded_that_is_not_asked_for(lm, labelled):
@@ -31,7 +32,7 @@ def test_nothing_is_recorded_that_is_not_asked_for(lm, labelled):
 
 
 def test_unknown_extras_are_refused(lm, labelled):
-    with pytest.raises(InputError, match="no extra is called 'colour': there are scatter, lens entropy"):
+    with pytest.raises(InputError, match="no extra is called 'colour': there are scatter, lens entropy, "):
         record_pairs(lm, labelled, extras=["scatter", "colour"])
 
 
@@ -39,6 +40,15 @@ def test_lens_entropies_are_those_of_the_surface(lm, labelled, recorded):
     for pair, entropies in zip(labelled.pairs, recorded.recorded("lens entropy"), strict=True):
         surface = lm.surface(pair.prompt, pair.answer, measures=[Entropy()])
         assert entropies == pytest.approx(surface["entropy"].mean(axis=1), rel=1e-4)
+
+
+def test_the_opening_is_the_state_at_the_token_before_the_answer(lm, labelled, recorded):
+    for row, pair in enumerate(labelled.pairs):
+        tokenized = lm.tokenize(pair.prompt, pair.answer)
+        with torch.inference_mode():
+            output = lm.model(torch.tensor([tokenized.ids[: tokenized.start]]), output_hidden_states=True)
+        stream = torch.stack(output.hidden_states[:-1])[:, 0, -1]  # the last one is behind the final norm
+        assert recorded.recorded("opening")[row, :-1] == pytest.approx(stream.numpy(), abs=1e-4)
 
 
 def test_scatter_is_the_log_determinant_of_the_answers_states(lm, labelled, recorded):
@@ -64,10 +74,10 @@ def test_scatter_is_the_log_determinant_of_the_answers_states(lm, labelled, reco
 def test_stored_states_give_the_same_extras(lm, labelled, recorded, tmp_path):
     tokenized = lm.tokenize_pairs(labelled.pairs)
     stored = record_pairs(
-        lm, labelled, StoredStates.record(lm, tokenized, tmp_path / "s"), extras=tuple(LAYER_NUMBERS)
+        lm, labelled, StoredStates.record(lm, tokenized, tmp_path / "s"), extras=tuple(EXTRAS)
     )
-    for name in LAYER_NUMBERS:
-        assert stored.recorded(name) == pytest.approx(recorded.recorded(name), rel=1e-4)
+    for name in EXTRAS:
+        assert stored.recorded(name) == pytest.approx(recorded.recorded(name), rel=1e-4, abs=1e-5)
     sparse = StoredStates.record(lm, tokenized, tmp_path / "sparse", lens_every=2)
     with pytest.raises(InputError, match="'lens_every'"):
         record_pairs(lm, labelled, sparse, extras=["lens entropy"])
@@ -75,6 +85,6 @@ def test_stored_states_give_the_same_extras(lm, labelled, recorded, tmp_path):
 
 def test_an_answer_is_recorded_alike_alone_and_among_others(lm, labelled, recorded):
     alone = LabelledPairs(labelled.pairs[2:3], labelled.hallucinated[2:3], labelled.groups[2:3])
-    for name in LAYER_NUMBERS:
+    for name in EXTRAS:
         found = record_pairs(lm, alone, extras=[name]).recorded(name)
-        assert found == pytest.approx(recorded.recorded(name)[2:3], rel=1e-4)
+        assert found == pytest.approx(recorded.recorded(name)[2:3], rel=1e-4, abs=1e-5)

@@ -3,7 +3,7 @@ import torch
 from transformers import GenerationConfig
 
 from halluscope.errors import ContextWindowError, InputError
-from halluscope.lm.generation import generate_answers
+from halluscope.lm.generation import Sampling, generate_answers, sample_answers
 from halluscope.lm.language_model import LanguageModel
 from tests.tiny import FAMILIES, tiny_model, tiny_tokenizer
 
@@ -143,3 +143,52 @@ def test_progress_counts_prompts(lm):
     generate_answers(small, PROMPTS, max_new_tokens=NEW, progress=done.append)
     assert sum(done) == len(PROMPTS)
     assert len(done) > 1
+
+
+def distribution(lm, prompt, sampling):
+    """Of the first token, from the logits of the model's own forward pass."""
+    with torch.inference_mode():
+        logits = lm.model(torch.tensor([lm.tokenize_prompt(prompt)])).logits[0, -1].double()
+    p = (logits / sampling.temperature).softmax(0)
+    order = p.argsort(descending=True)
+    p[order[sampling.top_k :]] = 0
+    p /= p.sum()
+    p[order[1:][p[order].cumsum(0)[:-1] >= sampling.top_p]] = 0
+    return p / p.sum()
+
+
+@pytest.mark.parametrize(
+    "sampling", [Sampling(), Sampling(temperature=1.0, top_p=0.6), Sampling(temperature=2.0, top_k=3)]
+)
+def test_samples_follow_the_distribution(lm, sampling):
+    (samples,) = sample_answers(lm, PROMPTS[:1], 600, sampling=sampling, max_new_tokens=1)
+    expected = distribution(lm, PROMPTS[0], sampling)
+    counts = torch.zeros_like(expected)
+    for sample in samples:
+        counts[sample.ids[0] if sample.ids else lm.tokenizer.eos_token_id] += 1
+    assert not counts[expected == 0].any()
+    assert (counts / 600 - expected).abs().max() < 0.09  # four standard errors of a half
+
+
+def test_samples_come_back_with_their_seed_and_leave_torch_alone(lm):
+    hot = Sampling(temperature=5.0, top_p=1.0, top_k=400)
+    torch.manual_seed(11)
+    before = torch.random.get_rng_state()
+    first = sample_answers(lm, PROMPTS, 3, sampling=hot, max_new_tokens=NEW)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert [len(answers) for answers in first] == [3] * len(PROMPTS)
+    assert len({answer.ids for answers in first for answer in answers}) == 3 * len(PROMPTS)
+    assert sample_answers(lm, PROMPTS, 3, sampling=hot, max_new_tokens=NEW) == first
+    other = Sampling(5.0, 1.0, 400, seed=1)
+    assert sample_answers(lm, PROMPTS, 3, sampling=other, max_new_tokens=NEW) != first
+
+
+def test_a_cold_sample_is_the_greedy_answer(lm):
+    cold = Sampling(temperature=1e-4)
+    greedy = generate_answers(lm, PROMPTS, max_new_tokens=NEW)
+    small = LanguageModel(lm.model, lm.tokenizer, token_budget=200)  # several batches
+    assert sample_answers(small, PROMPTS, 2, sampling=cold, max_new_tokens=NEW) == [
+        [answer, answer] for answer in greedy
+    ]
+    with pytest.raises(InputError, match="n_samples"):
+        sample_answers(lm, PROMPTS, 0)
