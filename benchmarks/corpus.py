@@ -34,6 +34,8 @@ from halluscope.evaluation.recording import record_pairs
 from halluscope.lm.stored import StoredStates
 from halluscope.records import Pair, read_records
 
+OURS = "halluscope"
+"""What results call the detector."""
 METHODS = {**BASELINES, **PUBLISHED, **PROMPTED, **ATTENTION}
 """Every baseline, by its published name."""
 PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str, Any]]] = {
@@ -138,10 +140,7 @@ class Corpus:
 
     def path(self, method: str, seed: int) -> Path:
         """Where the out-of-fold probabilities of a baseline, of the detector or of an ablation are kept."""
-        sources: Sequence[str] = DETECTOR
-        if method in METHODS:
-            sources = (*BASELINE, *_sources_of(type(METHODS[method]())))
-        return self.cache / f"{method.replace(' ', '-')}-{seed}-{self._digest(sources)}.npy"
+        return path_of(self.cache, method, str(seed), [self.lm], [self.labelled])
 
     def _pass(self, names: Sequence[str], record: Callable[..., dict[str, Any]]) -> dict[str, Array]:
         sources = (*RECORDING, "lm/attention.py", _relative(inspect.getsourcefile(record)))
@@ -152,15 +151,52 @@ class Corpus:
             return dict(arrays)
 
     def _digest(self, sources: Sequence[str]) -> str:
-        """Of the code in these files and folders, of the pairs, and of the language model."""
-        root = Path(halluscope.__file__).parent
-        digest = hashlib.sha256(training_digest(self.labelled).encode())
-        digest.update(f"{self.lm.fingerprint} {self.lm.model.dtype}".encode())
-        for source in sorted(set(sources)):
-            place = root / source
-            for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-                digest.update(path.read_bytes())
-        return digest.hexdigest()[:16]
+        return digest(sources, [self.lm], [self.labelled])
+
+
+def subset(labelled: LabelledPairs, rows: npt.NDArray[np.intp]) -> LabelledPairs:
+    """Some of the pairs, in the order of the rows."""
+    return LabelledPairs(
+        [labelled.pairs[row] for row in rows], labelled.hallucinated[rows], labelled.groups[rows]
+    )
+
+
+def path_of(
+    folder: Path, method: str, name: str, lms: Sequence[LanguageModel], labelled: Sequence[LabelledPairs]
+) -> Path:
+    """Where the probabilities of a method are kept.
+
+    Parameters
+    ----------
+    folder : Path
+    method : str
+        A baseline, the detector, or a variant of it.
+    name : str
+        What tells this measurement from others of the method.
+    lms : sequence of LanguageModel
+        All that it looks into.
+    labelled : sequence of LabelledPairs
+        All pairs that it is trained and tested on.
+    """
+    return folder / f"{method.replace(' ', '-')}-{name}-{digest(sources_of(method), lms, labelled)}.npy"
+
+
+def sources_of(method: str) -> Sequence[str]:
+    """Files and folders of code that the probabilities of a method depend on."""
+    return (*BASELINE, *_sources_of(type(METHODS[method]()))) if method in METHODS else DETECTOR
+
+
+def digest(sources: Sequence[str], lms: Sequence[LanguageModel], labelled: Sequence[LabelledPairs]) -> str:
+    """Of the code in some files and folders, of pairs, and of language models."""
+    root = Path(halluscope.__file__).parent
+    found = hashlib.sha256("".join(map(training_digest, labelled)).encode())
+    for lm in lms:
+        found.update(f"{lm.fingerprint} {lm.model.dtype}".encode())
+    for source in sorted(set(sources)):
+        place = root / source
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def _sources_of(kind: type) -> list[str]:

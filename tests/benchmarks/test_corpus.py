@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks import corpus as corpus_module
-from benchmarks.corpus import Corpus, limit_size, read_corpora, save
+from benchmarks.corpus import Corpus, limit_size, path_of, read_corpora, save, subset
 from halluscope.detector.labelled import check_labelled
 from halluscope.records import as_pairs
 from tests.benchmarks.test_accuracy import corpus_of
@@ -68,3 +68,15 @@ def test_the_longest_unused_states_go_first(tmp_path, capsys):
     assert "old" in capsys.readouterr().out
     limit_size(tmp_path, 0)
     assert [folder.exists() for folder in folders] == [False, False, True]  # what was just used stays
+
+
+def test_paths_know_what_was_learned_from_and_on_which_models(lm, tmp_path):
+    labelled = corpus_of(lm, labelled_records(6, seed=5), tmp_path).labelled
+    part = subset(labelled, np.arange(4))
+    assert [pair.answer for pair in part.pairs] == [pair.answer for pair in labelled.pairs[:4]]
+    found = {
+        path_of(tmp_path, "stack", "from-x", lms, pairs)
+        for lms in ([lm], [lm, lm])
+        for pairs in ([labelled], [part, labelled], [labelled, part])
+    }
+    assert len(found) == 6
