@@ -9,46 +9,33 @@ renders it.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
-from benchmarks.accuracy_tables import BEST, OURS, RESULTS
-from benchmarks.corpus import GIVEN_AWAY, METHODS, Corpus, limit_size, read_corpora, save
+from benchmarks.accuracy_tables import BEST, RESULTS
+from benchmarks.arguments import new_parser
+from benchmarks.cache import METHODS, OURS, limit_size, save
+from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
 from halluscope import Detector, LanguageModel
 from halluscope.evaluation.bootstrap import evaluate_scores
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
 from halluscope.evaluation.evaluate import ABLATIONS, cross_validate
 from halluscope.evaluation.folds import out_of_fold
 from halluscope.folds import grouped_folds
-from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.progress import progress_bar
 
-CACHE = platformdirs.user_cache_path("halluscope") / "benchmarks"
 FOLDS, SEEDS, LIMIT = 5, 3, 900
 QUICK = {"only": ("animals", "cities", "trivia"), "limit": 300, "seeds": 1}
 
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="folders of labelled .jsonl files"
-    )
-    parser.add_argument("--model", default=DEFAULT_MODEL, help=f"language model: {', '.join(KNOWN_MODELS)}")
-    parser.add_argument("--only", nargs="*", help="names of files, without .jsonl; writes nothing")
-    parser.add_argument("--limit", type=int, default=LIMIT, help="most records of a file, whole groups")
+    parser = new_parser("python -m benchmarks.accuracy", __doc__, LIMIT)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how often the groups are folded anew")
-    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of states and probabilities")
-    parser.add_argument(
-        "--cache-gb", type=float, default=30.0, help="states beyond this are removed, oldest first"
-    )
     parser.add_argument("--quick", action="store_true", help="three small corpora, one seed; writes nothing")
     arguments = parser.parse_args()
     if arguments.quick:

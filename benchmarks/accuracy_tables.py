@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cache import OURS
+
 RESULTS = Path(__file__).parent / "results" / "accuracy"
-OURS = "halluscope"
 BEST = "best baseline of each corpus"
 BESIDE = ("length", "text", "logprob", "best-layer probe", "all-layer probe", "SAPLMA", "DRIFT", "stack")
 """Baselines that have a column of their own where there is not room for all."""

@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.accuracy import CACHE, LIMIT
+from benchmarks.accuracy import LIMIT
+from benchmarks.arguments import CACHE
+from benchmarks.cache import limit_size, save
 from benchmarks.claim_figure import draw_claim
 from benchmarks.claim_table import RESULTS, claim_table
-from benchmarks.corpus import GIVEN_AWAY, Corpus, limit_size, read_corpora, save
+from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
 from halluscope import Detector, LanguageModel
 from halluscope.detector.cross_fitting import TrainingPart, cross_fit
 from halluscope.detector.readings import CHANNELS

@@ -137,6 +137,12 @@ def two_sided_p(drawn: Floats) -> float:
     return float(min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))
 
 
+def mean_auroc(corpora: Sequence[CorpusScores], method: str) -> Interval:
+    """Mean AUROC of a method over corpora with equally many resamples, with its 95% interval."""
+    drawn = np.mean([corpus.drawn[method] for corpus in corpora], axis=0)
+    return interval(float(np.mean([corpus.auroc(method) for corpus in corpora])), drawn, least=0.0)
+
+
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """P-values corrected for their number, step by step (Holm 1979).
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, corpus
+from benchmarks import accuracy, cache
 from benchmarks.accuracy import OURS, load_scores, measure, summarise
 from benchmarks.corpus import Corpus
 from halluscope.detector.labelled import check_labelled
@@ -25,7 +25,7 @@ def corpus_of(lm, records, folder, name="planted"):
 @pytest.fixture(autouse=True)
 def few_methods(monkeypatch):
     monkeypatch.setattr(accuracy, "METHODS", FEW)
-    monkeypatch.setattr(corpus, "METHODS", FEW)
+    monkeypatch.setattr(cache, "METHODS", FEW)
     monkeypatch.setattr(accuracy, "FOLDS", 3)
 
 

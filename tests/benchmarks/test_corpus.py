@@ -4,8 +4,10 @@ import os
 import numpy as np
 import pytest
 
+from benchmarks import cache as cache_module
 from benchmarks import corpus as corpus_module
-from benchmarks.corpus import Corpus, limit_size, read_corpora, save, whole_groups
+from benchmarks.cache import limit_size, path_of, save
+from benchmarks.corpus import Corpus, read_corpora, subset, whole_groups
 from halluscope.detector.labelled import check_labelled
 from halluscope.records import Pair, as_pairs
 from tests.benchmarks.test_accuracy import corpus_of
@@ -51,7 +53,7 @@ def test_other_pairs_have_other_paths(lm, tmp_path):
 def test_a_method_depends_on_its_own_code(lm, tmp_path, monkeypatch):
     corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
     before = {method: corpus.path(method, 0) for method in ("halluscope", "SAPLMA")}
-    monkeypatch.setattr(corpus_module, "_sources_of", lambda kind: ["evaluation/networks.py", "errors.py"])
+    monkeypatch.setattr(cache_module, "_sources_of", lambda kind: ["evaluation/networks.py", "errors.py"])
     assert corpus.path("halluscope", 0) == before["halluscope"]
     assert corpus.path("SAPLMA", 0) != before["SAPLMA"]
 
@@ -59,10 +61,10 @@ def test_a_method_depends_on_its_own_code(lm, tmp_path, monkeypatch):
 def test_a_method_depends_on_what_records_its_needs(lm, tmp_path, monkeypatch):
     corpus = corpus_of(lm, labelled_records(6, seed=5), tmp_path)
     before = {method: corpus.path(method, 0) for method in ("SAPLMA", "P(True)", "TriLens", "EigenScore")}
-    monkeypatch.setattr(corpus_module, "_sources_of_pass", lambda record: ["errors.py"])
+    monkeypatch.setattr(cache_module, "sources_of_pass", lambda record: ["errors.py"])
     after = {method: corpus.path(method, 0) for method in before}
     assert {method for method in before if before[method] != after[method]} == {"P(True)", "EigenScore"}
-    monkeypatch.setattr(corpus_module, "EXTRAS", {})
+    monkeypatch.setattr(cache_module, "EXTRAS", {})
     assert corpus.path("TriLens", 0) != before["TriLens"]
     assert corpus.path("SAPLMA", 0) == before["SAPLMA"]
 
@@ -97,3 +99,15 @@ def test_whole_groups():
     assert chosen == whole_groups(pairs, 20, seed=0)
     assert whole_groups(pairs, 1000, seed=0) != pairs  # shuffled, and all of them
     assert len(whole_groups(pairs, 1000, seed=0)) == 90
+
+
+def test_paths_know_what_was_learned_from_and_on_which_models(lm, tmp_path):
+    labelled = corpus_of(lm, labelled_records(6, seed=5), tmp_path).labelled
+    part = subset(labelled, np.arange(4))
+    assert [pair.answer for pair in part.pairs] == [pair.answer for pair in labelled.pairs[:4]]
+    found = {
+        path_of(tmp_path, "stack", "from-x", lms, pairs)
+        for lms in ([lm], [lm, lm])
+        for pairs in ([labelled], [part, labelled], [labelled, part])
+    }
+    assert len(found) == 6

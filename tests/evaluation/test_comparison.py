@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
-from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain, two_sided_p
+from halluscope.evaluation.comparison import CorpusScores, holm, mean_auroc, mean_gain, two_sided_p
 
 
 def corpus(seed, *, good=1.5, poor=0.5, n_seeds=1):
@@ -28,6 +28,16 @@ def test_an_auroc_is_the_mean_over_seeds():
     three = corpus(1, n_seeds=3)
     single = [CorpusScores(three.labels, three.groups, {"good": s[None]}) for s in three.scores["good"]]
     assert three.auroc("good") == pytest.approx(np.mean([one.auroc("good") for one in single]))
+
+
+def test_a_mean_auroc_has_the_interval_of_the_mean():
+    corpora = [corpus(seed, n_seeds=2) for seed in range(4)]
+    mean = mean_auroc(corpora, "good")
+    assert mean["value"] == pytest.approx(np.mean([c.auroc("good") for c in corpora]))
+    assert mean["low"] < mean["value"] < mean["high"]
+    one = corpora[0].interval("good")
+    assert mean["high"] - mean["low"] < 0.7 * (one["high"] - one["low"])
+    assert mean_auroc(corpora[:1], "good") == pytest.approx(one)
 
 
 def test_a_mean_over_corpora_is_narrower_than_its_parts():
