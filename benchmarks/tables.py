@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import default_detector
+from benchmarks.ablations import ablations_table
 from benchmarks.accuracy_tables import corpora_table, load_results, means_table, methods_table, metrics_table
 from benchmarks.claim_table import claim_table, load_claim
+from benchmarks.learning_curve import learning_curve_table
+from benchmarks.transfer import transfer_table
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from models.card import auroc_table
 
@@ -78,6 +81,9 @@ TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     BENCHMARKS: {
         **{f"{n} {model}": _accuracy(t, model) for model in KNOWN_MODELS for n, t in _BY_MODEL.items()},
         **{f"claim {model}": _claim(model) for model in KNOWN_MODELS},
+        "ablations": ablations_table,
+        "transfer": transfer_table,
+        "learning curve": learning_curve_table,
     },
 }
 
