@@ -42,7 +42,10 @@ PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str
 
 RECORDING = tuple(
     f"lm/{name}.py"
-    for name in ("anatomy", "language_model", "messages", "offsets", "recording", "stored", "tokens")
+    for name in (
+        *("anatomy", "encoding", "language_model", "messages"),
+        *("offsets", "recording", "stored", "tokens"),
+    )
 )
 DETECTOR = (*RECORDING, "surfaces", "features", "detector", "folds.py", "evaluation/evaluate.py")
 BASELINE = (

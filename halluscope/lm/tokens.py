@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 from halluscope.errors import ContextWindowError, InputError
+from halluscope.lm.encoding import TextEncoder
 from halluscope.lm.messages import HiddenControls, as_messages
-from halluscope.lm.offsets import align_offsets, decode_with_offsets
+from halluscope.lm.offsets import decode_with_offsets
 from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
 
 PLAIN_FORM = "Question: {prompt}\nAnswer:"
@@ -85,6 +83,7 @@ class PairTokenizer:
         self, tokenizer: Any, context_window: int | None = None, vocabulary_size: int | None = None
     ) -> None:
         self.tokenizer = tokenizer
+        self._encoder = TextEncoder(tokenizer)
         self.context_window = context_window
         self.vocabulary_size = vocabulary_size
 
@@ -152,7 +151,7 @@ class PairTokenizer:
         return tuple(ids)
 
     def _ids_before(self, opening: _Opening) -> list[int]:
-        return opening.ids + self._encode_text(opening.tail, opening.anchor)[0]
+        return opening.ids + self._encoder.encode_text(opening.tail, opening.anchor)[0]
 
     def _check_ids(self, ids: Sequence[int]) -> None:
         if self.context_window is not None and len(ids) > self.context_window:
@@ -164,69 +163,32 @@ class PairTokenizer:
                     "the ids or the tokenizer are another model's"
                 )
 
-    @cached_property
-    def control_ids(self) -> dict[str, int]:
-        """The tokens that steer the model rather than spell text: special ones and those of the template."""
-        template = str(self.tokenizer.chat_template or "") + self._sample_conversation()
-        return {
-            str(token.content): index
-            for index, token in self.tokenizer.added_tokens_decoder.items()
-            if token.special or (_is_markup(str(token.content)) and token.content in template)
-        }
-
-    def _sample_conversation(self) -> str:
-        """What the template writes around messages: it may spell tokens in pieces ('<|' + role + '|>')."""
-        messages = [{"role": role, "content": ""} for role in ("system", "user", "assistant", "user")]
-        samples = (messages, messages[1:])  # not every template takes a system message
-        return next((rendered for rendered in map(self._try_render, samples) if rendered), "")
-
-    def _try_render(self, messages: list[dict[str, Any]]) -> str:
-        try:
-            return self._render(messages)
-        except InputError:
-            return ""
-
-    @cached_property
-    def _control_pattern(self) -> re.Pattern[str]:
-        texts = sorted(filter(None, self.control_ids), key=len, reverse=True)
-        return re.compile(f"({'|'.join(map(re.escape, texts))})" if texts else "((?!))")
-
     def _opening(self, prompt: Prompt, context: str | None) -> _Opening:
         if is_token_ids(prompt):
             if context:
                 raise InputError("field 'context' cannot be placed in a prompt given as token ids")
             ids = _as_ids(prompt)
-            names = {index: text for text, index in self.control_ids.items()}
+            names = {index: text for text, index in self._encoder.control_ids.items()}
             return _Opening(ids, anchor=names.get(ids[-1], ""))
         if self.tokenizer.chat_template:
             return self._chat_opening(as_messages(prompt, context))
         return self._plain_opening(prompt, context)
 
     def _chat_opening(self, messages: list[dict[str, Any]]) -> _Opening:
-        hiding = HiddenControls(self._control_pattern, messages)
-        rendered = self._render(hiding.messages)
+        hiding = HiddenControls(self._encoder.control_pattern, messages)
+        rendered = self._encoder.render(hiding.messages)
         # the template's own control tokens take turns with the text around them
-        *head, tail = self._control_pattern.split(rendered)
+        *head, tail = self._encoder.control_pattern.split(rendered)
         anchor = head[-1] if head else ""
         if not hiding.hidden:
-            return _Opening(self._encode_rendered("".join(head)), anchor, tail)
+            return _Opening(self._encoder.encode_rendered("".join(head)), anchor, tail)
         ids: list[int] = []
         before = ""
         for text, control in zip(head[::2], head[1::2], strict=True):
-            ids += self._encode_text(hiding.reveal(text), before)[0]
-            ids.append(self.control_ids[control])
+            ids += self._encoder.encode_text(hiding.reveal(text), before)[0]
+            ids.append(self._encoder.control_ids[control])
             before = control
         return _Opening(ids, anchor, hiding.reveal(tail))
-
-    def _render(self, messages: list[dict[str, Any]]) -> str:
-        if not self.tokenizer.chat_template:
-            return ""
-        try:
-            return str(
-                self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-            )
-        except Exception as error:  # the template is the model's own code: it may raise anything
-            raise InputError(f"the model's chat template refuses these messages: {error}") from error
 
     def _plain_opening(self, prompt: Prompt, context: str | None) -> _Opening:
         if not isinstance(prompt, str):
@@ -259,74 +221,15 @@ class PairTokenizer:
         which a model that emits its answer after the prompt cannot do, the answer is tokenised alone.
         """
         tail, joiner = opening.tail, opening.joiner
-        tail_ids = self._encode_text(tail, opening.anchor)[0]
-        ids, offsets = self._encode_text(tail + joiner + answer, opening.anchor)
+        tail_ids = self._encoder.encode_text(tail, opening.anchor)[0]
+        ids, offsets = self._encoder.encode_text(tail + joiner + answer, opening.anchor)
         cut, shift = len(tail_ids), len(tail + joiner)
         if ids[:cut] != tail_ids or any(end > len(tail) for _, end in offsets[:cut]):
-            ids, offsets = self._encode_text(joiner + answer)
+            ids, offsets = self._encoder.encode_text(joiner + answer)
             cut, shift = 0, len(joiner)
         own = [(max(a - shift, 0), max(b - shift, 0)) for a, b in offsets[cut:]]
         return opening.ids + tail_ids, ids[cut:], own
 
-    def _encode_rendered(self, text: str) -> list[int]:
-        """Text of the template: control tokens are control tokens, and no second BOS is put before them."""
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
-
-    def _encode_text(self, text: str, anchor: str = "") -> tuple[list[int], list[tuple[int, int]]]:
-        """A user's text, as it is tokenised behind a control token: those written in it are characters."""
-        written = {self.control_ids[name] for name in self._control_pattern.findall(text)}
-        if not written:
-            return self._encode_behind(anchor, text)
-        ids, offsets = self._encode_plain(text)
-        if not written & set(ids) - {self.tokenizer.unk_token_id}:
-            return ids, offsets
-        # not every tokenizer can be told to split special tokens: none finds one that is cut in two
-        all_ids: list[int] = []
-        all_offsets: list[tuple[int, int]] = []
-        start = 0
-        for piece in _cut_inside(self._control_pattern, text):
-            ids, offsets = self._encode_plain(piece)
-            all_ids += ids
-            all_offsets += [(a + start, b + start) for a, b in offsets]
-            start += len(piece)
-        return all_ids, all_offsets
-
-    def _encode_behind(self, anchor: str, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        if anchor and text:
-            ids, offsets = self._encode_plain(anchor + text, split_special_tokens=False)
-            if ids[:1] == [self.control_ids[anchor]]:
-                shift = len(anchor)
-                return ids[1:], [(max(a - shift, 0), max(b - shift, 0)) for a, b in offsets[1:]]
-        return self._encode_plain(text)
-
-    def _encode_plain(
-        self, text: str, *, split_special_tokens: bool = True
-    ) -> tuple[list[int], list[tuple[int, int]]]:
-        if not text:
-            return [], []
-        fast = bool(getattr(self.tokenizer, "is_fast", False))
-        encoded = self.tokenizer(
-            text,
-            add_special_tokens=False,
-            split_special_tokens=split_special_tokens,
-            return_offsets_mapping=fast,
-        )
-        ids = list(encoded["input_ids"])
-        if fast:
-            return ids, [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
-        return ids, align_offsets(self.tokenizer, ids, text)
-
-
-def _is_markup(text: str) -> bool:
-    """Whether an added token looks like a sign to the model (``<think>``) and not like a word or a space."""
-    return bool(text.strip()) and not text.strip().isalnum()
-
 
 def _as_ids(ids: Any) -> list[int]:
     return [int(i) for i in (ids.tolist() if hasattr(ids, "tolist") else ids)]
-
-
-def _cut_inside(pattern: re.Pattern[str], text: str) -> list[str]:
-    """Split `text` in the middle of every match, so that no piece holds a whole one."""
-    cuts = [0, *(m.start() + max(1, len(m.group()) // 2) for m in pattern.finditer(text)), len(text)]
-    return [text[a:b] for a, b in pairwise(cuts) if a < b]

@@ -224,7 +224,6 @@ def test_control_tokens_that_only_the_template_makes_special():
         text: tokenizer.convert_tokens_to_ids(text)
         for text in ("<think>", "<|user|>", "<table>", "assistant")
     }
-    assert set(tokenize.control_ids) == {"<think>", "<|user|>", "<|im_start|>", "<|im_end|>", "<|pad|>"}
     pair = tokenize("a<think> <|user|> <table>", "<think>assistant <|user|>")
     assert tokenizer.decode(pair.ids[pair.start :]) == "<think>assistant <|user|>"
     assert pair.ids.count(ids["<think>"]) == pair.ids.count(ids["<|user|>"]) == 1
