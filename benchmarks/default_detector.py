@@ -19,7 +19,7 @@ from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.records import as_pairs, read_records
 from models.build import BASELINES
 from models.facts import build_pairs
-from models.facts.split import is_trained_on
+from models.facts.split import is_trained_on, unknown_kinds
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "default_detector.json"
@@ -38,7 +38,9 @@ def main() -> None:
     unknown = {"well known": list(read_records(HERE / "well_known.jsonl", labelled=True))}
     for name in arguments.corpora:
         unknown[name] = list(read_records(arguments.data / f"{name}.jsonl", labelled=True))
-    known = [pair for pair in as_pairs(build_pairs(detector.seed)) if is_trained_on(str(pair.topic))]
+    hardly = unknown_kinds(DEFAULT_MODEL)
+    corpus = as_pairs(build_pairs(detector.seed, hardly))
+    known = [pair for pair in corpus if is_trained_on(str(pair.topic), hardly)]
     if training_digest(check_labelled(known, None, None)) != detector.training_["digest"]:
         raise SystemExit("the shipped detector was trained on another corpus: run make models")
     baselines = () if arguments.quick else BASELINES

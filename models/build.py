@@ -22,7 +22,7 @@ from halluscope.evaluation.transfer import evaluate_transfer
 from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.records import as_pairs
 from models.card import write_card
-from models.facts import HELD_OUT_KINDS, UNKNOWN_KINDS, build_pairs
+from models.facts import HELD_OUT_KINDS, build_pairs, unknown_kinds
 from models.facts.split import is_trained_on
 
 MODELS = Path(__file__).parent
@@ -51,11 +51,10 @@ def build(model: str, seed: int, folder: Path) -> None:
     folder : Path
         Where detector, ``results.json`` and ``README.md`` go.
     """
-    if not (folder / "knowledge.json").exists():
-        raise SystemExit(f"run first: python -m models.knowledge --model {model}")
     start = time.perf_counter()
-    pairs = as_pairs(build_pairs(seed))
-    known = [pair for pair in pairs if is_trained_on(str(pair.topic))]
+    unknown = unknown_kinds(model)
+    pairs = as_pairs(build_pairs(seed, unknown))
+    known = [pair for pair in pairs if is_trained_on(str(pair.topic), unknown)]
     lm = LanguageModel.from_pretrained(model)
     detector = Detector(lm, seed=seed)
     recorded = record_pairs(lm, check_labelled(known, None, None))
@@ -64,7 +63,7 @@ def build(model: str, seed: int, folder: Path) -> None:
     )
     print_results(inside)
     sets = {"held-out kinds": HELD_OUT_KINDS, **{kind: (kind,) for kind in HELD_OUT_KINDS}}
-    sets["kinds that the model hardly knows"] = UNKNOWN_KINDS
+    sets["kinds that the model hardly knows"] = unknown
     outside = evaluate_transfer(
         detector,
         known,
@@ -77,7 +76,7 @@ def build(model: str, seed: int, folder: Path) -> None:
         "command": f"python -m models.build --model {model} --seed {seed}",
         "kinds": sorted({str(p.topic) for p in known}),
         "held_out_kinds": list(HELD_OUT_KINDS),
-        "unknown_kinds": list(UNKNOWN_KINDS),
+        "unknown_kinds": list(unknown),
         "knowledge": json.loads((folder / "knowledge.json").read_text(encoding="utf-8")),
         "cross_validated": inside,
         "held_out": outside,

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from models.facts import HELD_OUT_KINDS, build_pairs
+from halluscope.lm.catalogue import DEFAULT_MODEL
+from models.facts import HELD_OUT_KINDS, build_pairs, unknown_kinds
 from models.facts.pairs import Pair, all_pairs
 from models.facts.wording import is_spelled_in, length_auroc, wording_scores
 
@@ -54,16 +55,18 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m models.facts", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="where the pairs go")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="whose knowledge decides how many of a kind")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random choice (default 0)")
     options = parser.parse_args(arguments)
-    records = build_pairs(options.seed)
+    unknown = unknown_kinds(options.model)
+    records = build_pairs(options.seed, unknown)
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     try:
         options.out.write_text(text, encoding="utf-8")
     except OSError as error:
         print(f"{options.out}: {error.strerror}", file=sys.stderr)
         return 2
-    print(_table(records, all_pairs(options.seed), options.seed))
+    print(_table(records, all_pairs(options.seed, unknown), options.seed))
     return 0
 
 

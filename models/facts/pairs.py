@@ -7,7 +7,7 @@ within its group, and neither the words nor the length of an answer tell its lab
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -172,13 +172,15 @@ def kind_pairs(
     return [pair for number in sorted(made) for pair in made[number]]
 
 
-def all_pairs(seed: int = 0, most: int | None = None) -> list[Pair]:
+def all_pairs(seed: int = 0, unknown: Collection[str] = (), most: int | None = None) -> list[Pair]:
     """Make the pairs of all kinds.
 
     Parameters
     ----------
     seed : int, default 0
         Seed of every random choice.
+    unknown : collection of str, default ()
+        Kinds that are not trained on, since the language model hardly knows them.
     most : int, optional
         Of a kind; more of those that are trained on than of the others if not given.
 
@@ -192,19 +194,21 @@ def all_pairs(seed: int = 0, most: int | None = None) -> list[Pair]:
         # A generator for each kind: a change to one table leaves the pairs of the others as they were.
         groups = partition(domain.entities, random.Random(f"{seed} {domain.name}"))  # noqa: S311
         for kind in domain.kinds:
-            wanted = most or (MOST_PAIRS if is_trained_on(kind.name) else MOST_MEASURED)
+            wanted = most or (MOST_PAIRS if is_trained_on(kind.name, unknown) else MOST_MEASURED)
             rng = random.Random(f"{seed} {kind.name}")  # noqa: S311 - a corpus, not a secret
             pairs += kind_pairs(domain, kind, groups, rng, wanted)
     return pairs
 
 
-def build_pairs(seed: int = 0) -> list[dict[str, object]]:
+def build_pairs(seed: int = 0, unknown: Collection[str] = ()) -> list[dict[str, object]]:
     """Make labelled (prompt, answer) records from the fact tables.
 
     Parameters
     ----------
     seed : int, default 0
         Seed of every random choice.
+    unknown : collection of str, default ()
+        As for `all_pairs`.
 
     Returns
     -------
@@ -213,7 +217,7 @@ def build_pairs(seed: int = 0) -> list[dict[str, object]]:
     """
     numbers: Counter[str] = Counter()
     records: list[dict[str, object]] = []
-    for pair in all_pairs(seed):
+    for pair in all_pairs(seed, unknown):
         records.append(
             {
                 "id": f"{pair.kind}-{numbers[pair.kind]:04d}",
