@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.prompted import P_TRUE, PRISM, PROMPTED, record_p_true, record_statements
 from halluscope.evaluation.recorded import PairClassifier
 from halluscope.evaluation.sampled import EIGENSCORE, SAMPLED, record_eigenscore
+from halluscope.files import written_whole
 from halluscope.records import Pair
 
 OURS = "halluscope"
@@ -137,13 +137,11 @@ def _relative(file: str | None) -> str:
 
 def save(path: Path, values: Array | dict[str, Any]) -> None:
     """Write an array, or several by name; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+    with written_whole(path) as unfinished:
         if isinstance(values, dict):
-            np.savez(file, **values)
+            np.savez(unfinished, **values)
         else:
-            np.save(file, values)
-    Path(file.name).replace(path)
+            np.save(unfinished, values)
 
 
 def limit_size(cache: Path, gigabytes: float) -> None:

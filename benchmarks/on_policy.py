@@ -17,7 +17,6 @@ import argparse
 import hashlib
 import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -35,6 +34,7 @@ from halluscope.evaluation.on_policy import (
     normalise,
     telling_aliases,
 )
+from halluscope.files import written_whole
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.generation import MAX_NEW_TOKENS, generate_answers
 from halluscope.progress import progress_bar
@@ -261,10 +261,8 @@ def lines_of(rows: Iterable[Row]) -> bytes:
 
 def write_whole(path: Path, rows: Iterable[Row]) -> None:
     """Write JSON Lines; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        file.write(lines_of(rows))
-    Path(file.name).replace(path)
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(lines_of(rows))
 
 
 if __name__ == "__main__":

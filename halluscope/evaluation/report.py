@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from halluscope.files import written_whole
+
 
 def write_results(folder: Path, results: Mapping[str, Any], predictions: Sequence[Mapping[str, Any]]) -> None:
     """Write ``results.json`` and ``predictions.jsonl`` (each whole or not at all)."""
-    folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(prediction, ensure_ascii=False) + "\n" for prediction in predictions)
     _write(folder / "predictions.jsonl", "".join(lines))
     _write(folder / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
 def _write(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def print_results(results: Mapping[str, Any]) -> None:

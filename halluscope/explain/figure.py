@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from halluscope.explain.caption import missing_glyphs_allowed
 from halluscope.explain.interactive import import_plotly, interactive_landscapes, interactive_page
 from halluscope.explain.landscape import DPI, draw_landscapes
 from halluscope.explain.panel import Verdict
+from halluscope.files import written_whole
 from halluscope.surfaces.surface import Surface
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html")
@@ -70,9 +70,7 @@ def save_figure(
     """
     path = check_figure_path(path)
     kind = path.suffix.lower().removeprefix(".")
-    # beside the file, because only within one file system is a replacement atomic
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.{kind}")
-    try:
+    with written_whole(path) as unfinished:
         if kind == "html":
             figure = interactive_landscapes(
                 surfaces, titles=titles, verdicts=verdicts, prompt=prompt, channel=channel
@@ -84,7 +82,4 @@ def save_figure(
             )
             with missing_glyphs_allowed():
                 drawing.savefig(unfinished, format=kind, dpi=DPI)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return path

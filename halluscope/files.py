@@ -1,0 +1,32 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A new file to write to, which takes the place of another once it is written.
+
+    Parameters
+    ----------
+    path : Path
+        What is to be written; its folder is made if it is not there.
+
+    Yields
+    ------
+    Path
+        Of the same suffix, in the same folder: only within one file system is a replacement atomic. It is
+        gone if writing it fails, and then `path` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,39 @@
+import stat
+
+import pytest
+
+from halluscope.files import written_whole
+
+
+def test_a_file_takes_the_place_of_another(tmp_path):
+    path = tmp_path / "new" / "results.json"
+    for text in ("old", "new"):
+        with written_whole(path) as unfinished:
+            assert unfinished.suffix == ".json"
+            unfinished.write_text(text)
+        assert path.read_text() == text
+    assert [file.name for file in path.parent.iterdir()] == ["results.json"]
+
+
+def test_what_fails_leaves_everything_as_it_was(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text("old")
+
+    def fail():
+        with written_whole(path) as unfinished:
+            unfinished.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_may_be_read_by_whom_the_user_allows(tmp_path):
+    (tmp_path / "plain").write_text("")
+    with written_whole(tmp_path / "whole") as unfinished:
+        unfinished.write_text("")
+    assert stat.S_IMODE((tmp_path / "whole").stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "plain").stat().st_mode
+    )
