@@ -3,8 +3,8 @@
 On every labelled file of a folder, the detector and all baselines are measured out of fold on the same
 recorded states and the same grouped folds, several seeds over. Recorded states and out-of-fold probabilities
 are kept in a cache folder, so that a run that was stopped goes on where it was, and a change to the detector
-repeats the detector only. Writes ``benchmarks/results/accuracy/MODEL.json`` after each seed; ``make tables``
-renders it.
+repeats the detector only. Writes ``benchmarks/results/accuracy/MODEL.json`` after each corpus, with all that
+is measured so far; ``make tables`` renders it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy_tables import BEST, RESULTS
+from benchmarks.accuracy_tables import BEST, RESULTS, means_table
 from benchmarks.arguments import new_parser
 from benchmarks.cache import METHODS, OURS, limit_size, save
 from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
@@ -25,6 +26,7 @@ from halluscope.evaluation.bootstrap import evaluate_scores
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
 from halluscope.evaluation.evaluate import ABLATIONS, cross_validate
 from halluscope.evaluation.folds import out_of_fold
+from halluscope.files import written_whole
 from halluscope.folds import grouped_folds
 from halluscope.progress import progress_bar
 
@@ -50,18 +52,30 @@ def main() -> None:
             best = scores.best_of(list(METHODS))
             ours, theirs = (scores.auroc(method) for method in (OURS, best))
             print(f"seed {seed}, {corpus.name}: {OURS} {ours:.3f}, {best} {theirs:.3f}", flush=True)
-        results = {
-            "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}",
-            "model": lm.name,
-            "limit": arguments.limit,
-            "seeds": seed + 1,
-            **summarise({corpus.name: load_scores(corpus, seed + 1) for corpus in corpora}),
-        }
-        if not arguments.only:
-            RESULTS.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(results, indent=1) + "\n"
-            (RESULTS / f"{lm.name}.json").write_text(text, encoding="utf-8")
-    print(json.dumps({"means": results["means"], "gains": results["gains"]}, indent=1))
+            results = {
+                "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}",
+                "model": lm.name,
+                "limit": arguments.limit,
+                **summarise_measured(corpora, arguments.seeds),
+            }
+            if not arguments.only:
+                with written_whole(RESULTS / f"{lm.name}.json") as unfinished:
+                    unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(means_table(results))
+
+
+def summarise_measured(corpora: Sequence[Corpus], seeds: int) -> dict[str, Any]:
+    """What `summarise` makes of all that is kept so far, and of how many seeds it is for each corpus."""
+    kept = {corpus.name: seeds_kept(corpus, seeds) for corpus in corpora}
+    measured = {c.name: load_scores(c, kept[c.name]) for c in corpora if kept[c.name]}
+    return {"seeds": kept, **summarise(measured)}
+
+
+def seeds_kept(corpus: Corpus, most: int) -> int:
+    """How many seeds, from the first on, have been measured with all methods."""
+    methods = (OURS, *ABLATIONS, *METHODS)
+    whole = (all(corpus.path(method, seed).exists() for method in methods) for seed in range(most))
+    return len(list(takewhile(bool, whole)))
 
 
 def measure(corpus: Corpus, seed: int) -> None:

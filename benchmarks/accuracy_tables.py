@@ -118,9 +118,11 @@ def _p(value: float) -> str:
 
 
 def _seeds(results: Results) -> str:
-    seeds = results["seeds"]
+    seeds = sorted({found for found in results["seeds"].values() if found})
+    missing = [name for name, found in results["seeds"].items() if not found]
     return (
-        f"At most {results['limit']} answers of a corpus, 5 grouped folds, {seeds} "
-        f"seed{'s' if seeds > 1 else ''}. Better and worse: corpora where the interval of the difference "
+        f"At most {results['limit']} answers of a corpus, 5 grouped folds, {' to '.join(map(str, seeds))} "
+        f"seed{'s' if seeds[-1] > 1 else ''}.{' Not measured yet: ' if missing else ''}{', '.join(missing)}"
+        f"{'.' if missing else ''} Better and worse: corpora where the interval of the difference "
         "lies above or below zero."
     )

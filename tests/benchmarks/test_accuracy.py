@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks import accuracy, cache
-from benchmarks.accuracy import OURS, load_scores, measure, summarise
+from benchmarks.accuracy import OURS, load_scores, measure, seeds_kept, summarise, summarise_measured
 from benchmarks.corpus import Corpus
 from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
@@ -63,6 +63,17 @@ def test_only_what_is_missing_is_measured(planted, monkeypatch):
     assert asked == ["length"]
     after = {method: planted.path(method, 0).stat().st_mtime_ns for method in (OURS, *FEW)}
     assert {method for method in after if after[method] != before[method]} == {"length"}
+
+
+def test_what_is_measured_so_far_is_summed_up(planted, lm, tmp_path):
+    measure(planted, 0)
+    assert [seeds_kept(planted, most) for most in (1, 3)] == [1, 1]
+    other = corpus_of(lm, chance_records(18, seed=3), tmp_path, "chance")
+    results = summarise_measured([other, planted], 3)
+    assert results["seeds"] == {"chance": 0, "planted": 1}
+    assert set(results["corpora"]) == {"planted"}
+    planted.path("length", 0).unlink()
+    assert seeds_kept(planted, 1) == 0
 
 
 def test_summary(planted, lm, tmp_path):

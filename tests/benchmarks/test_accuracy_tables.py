@@ -44,7 +44,7 @@ def results():
     return {
         "model": "tiny",
         "limit": 900,
-        "seeds": 3,
+        "seeds": {"a": 3, "b": 1, "told": 3, "new": 0},
         "counted": ["a", "b"],
         "corpora": {"a": row(0.8, 0.75), "b": row(0.7, 0.71), "told": row(0.99, 0.98)},
         "means": {OURS: 0.75, "no peaks": 0.65, **dict.fromkeys(BESIDE, 0.6), "stack": 0.73},
@@ -59,7 +59,7 @@ def test_means_stand_in_order(results):
     assert lines[3] == f"| {BEST} | 0.730 | +0.020 (+0.000 to +0.040) | < 0.01 | 1 / 1 / 0 |"
     assert [line.split("|")[1].strip() for line in lines[3:5]] == [BEST, "stack"]
     assert "no peaks" in lines[-3]
-    assert "3 seeds" in lines[-1]
+    assert "1 to 3 seeds. Not measured yet: new. Better" in lines[-1]
 
 
 def test_corpora_that_give_themselves_away_are_not_counted(results):
