@@ -31,6 +31,8 @@ from halluscope.folds import grouped_folds
 from halluscope.progress import progress_bar
 
 FOLDS, SEEDS, LIMIT = 5, 3, 900
+CLOSELY = ("stack", "SAPLMA", "best-layer probe")
+"""Baselines whose probabilities are looked at beyond their ranking, as the best one's are."""
 QUICK = {"only": ("animals", "cities", "trivia"), "limit": 300, "seeds": 1}
 
 
@@ -141,14 +143,10 @@ def _row(corpus: CorpusScores) -> dict[str, Any]:
         "pair_accuracy": {method: corpus.pair_accuracy(method) for method in corpus.scores},
         "metrics": {
             method: evaluate_scores(corpus.labels, corpus.scores[method][0], corpus.groups)
-            for method in _also(best)
+            for method in dict.fromkeys((OURS, best, *CLOSELY))
+            if method in corpus.scores
         },
     }
-
-
-def _also(best: str) -> Sequence[str]:
-    """Methods whose probabilities are looked at beyond their ranking."""
-    return tuple(dict.fromkeys((OURS, "stack", "SAPLMA", "best-layer probe", best)))
 
 
 if __name__ == "__main__":
