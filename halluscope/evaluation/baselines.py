@@ -7,7 +7,7 @@ the training part: a baseline whose score points the other way on the test part 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,12 @@ from halluscope.evaluation.depth import (
     TransitionProbe,
 )
 from halluscope.evaluation.directions import MassMean
-from halluscope.evaluation.folds import inner_folds, out_of_fold
+from halluscope.evaluation.folds import inner_folds
 from halluscope.evaluation.linear import choose_strength, logistic, platt, span
 from halluscope.evaluation.metrics import auroc
 from halluscope.evaluation.networks import Mind, Saplma
 from halluscope.evaluation.probes import AllLayerProbe, BestLayerProbe, QuestionProbe
-from halluscope.evaluation.recorded import PairClassifier, RecordedPairs
+from halluscope.evaluation.recorded import OPENING, PairClassifier, RecordedPairs
 
 Floats = NDArray[Any]
 Labels = NDArray[np.bool_]
@@ -132,12 +132,14 @@ class TextBaseline(PairClassifier):
 
 
 class Stack(PairClassifier):
-    """Gradient boosting over the cheap numbers and the out-of-fold scores of both linear probes.
+    """Gradient boosting over the cheap numbers and the out-of-fold scores of three linear probes.
 
     The strongest opponent: what a surface adds to everything that is known without it shows against this one.
-    The boosting learns from probe scores of pairs that the probes were not fitted on (Wolpert 1992); for new
-    pairs the probes fitted on the whole training part are used. The number of trees is chosen by the same
-    grouped folds.
+    The numbers are lengths, log-probabilities and entropy, the probes those of one layer, of all layers, and
+    of the question only. The boosting learns from probe scores of pairs that the probes were not fitted on
+    (Wolpert 1992): those from the very folds by which each probe chose its layer and penalty, which spares
+    fitting every probe anew, with choices of its own, for each fold. For new pairs the probes fitted on the
+    whole training part are used. The number of trees is chosen by the same grouped folds.
 
     Parameters
     ----------
@@ -149,6 +151,8 @@ class Stack(PairClassifier):
         Seed of the folds, the probes and the boosting.
     """
 
+    needs: ClassVar[tuple[str, ...]] = (OPENING,)
+
     def __init__(self, inner_folds: int = 3, trees: int = 150, random_state: int = 0) -> None:
         self.inner_folds = inner_folds
         self.trees = trees
@@ -156,12 +160,11 @@ class Stack(PairClassifier):
 
     def _fit(self, pairs: RecordedPairs, labels: Labels, codes: Codes) -> None:
         folds = inner_folds(labels, codes, self.inner_folds, self.random_state)
-        probes = [
-            probe(inner_folds=self.inner_folds, random_state=self.random_state)
-            for probe in (BestLayerProbe, AllLayerProbe)
+        self._probes = [
+            probe(inner_folds=self.inner_folds, random_state=self.random_state).fit(pairs, labels, codes)
+            for probe in (BestLayerProbe, AllLayerProbe, QuestionProbe)
         ]
-        scores = [out_of_fold(probe, pairs, labels, codes, folds) for probe in probes]
-        rows = _numbers_and(pairs, scores)
+        rows = _numbers_and(pairs, [probe.held_out_ for probe in self._probes])
         boosting = HistGradientBoostingClassifier(
             learning_rate=0.05,
             max_iter=self.trees,
@@ -176,7 +179,6 @@ class Stack(PairClassifier):
             gains += [auroc(labels[test], probability[:, 1]) for probability in staged]
         self.trees_ = int(np.argmax(gains)) + 1
         self._model = boosting.set_params(max_iter=self.trees_).fit(rows, labels)
-        self._probes = [probe.fit(pairs, labels, codes) for probe in probes]
 
     def _probability(self, pairs: RecordedPairs) -> Floats:
         scores = [probe.predict_proba(pairs)[:, 1] for probe in self._probes]

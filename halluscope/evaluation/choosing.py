@@ -44,6 +44,8 @@ class ChoosingClassifier(PairClassifier):
         The candidate that was chosen.
     setting_ : object
         What was chosen about the model of its columns, such as its penalty.
+    held_out_ : ndarray of float, shape (n,)
+        Probability of each training pair from the inner fold that held it out, with what was chosen.
     """
 
     def __init__(self, inner_folds: int = 3, random_state: int = 0) -> None:
@@ -60,14 +62,17 @@ class ChoosingClassifier(PairClassifier):
                 best, held_out = auroc, logits
                 self.choice_, self.setting_ = candidate, setting
         self._platt = platt(held_out, labels)
+        self.held_out_ = self._calibrated(held_out)
         columns = self._columns(pairs, self.choice_)
         self._scaler = self._scaling().fit(columns)
         self._model = self._train(self._scaler.transform(columns), labels)
 
     def _probability(self, pairs: RecordedPairs) -> Floats:
+        return self._calibrated(self._logits(self._scaler.transform(self._columns(pairs, self.choice_))))
+
+    def _calibrated(self, logits: Floats) -> Floats:
         slope, intercept = self._platt
-        rows = self._scaler.transform(self._columns(pairs, self.choice_))
-        return np.asarray(expit(slope * self._logits(rows) + intercept))
+        return np.asarray(expit(slope * logits + intercept))
 
     def _scaling(self) -> StandardScaler:
         return StandardScaler()

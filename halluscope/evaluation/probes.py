@@ -128,6 +128,8 @@ class AllLayerProbe(PairClassifier):
         What was chosen.
     coef_ : dict of str to ndarray, shape (layers * d,)
         Weights of the standardised states of each chosen pooling.
+    held_out_ : ndarray of float, shape (n,)
+        Probability of each training pair from the inner fold that held it out, with what was chosen.
     """
 
     def __init__(self, inner_folds: int = 3, random_state: int = 0) -> None:
@@ -148,6 +150,7 @@ class AllLayerProbe(PairClassifier):
                 best, chosen, held_out = choice.auroc, basis, choice.logits
                 self.poolings_, self.strength_ = poolings, choice.strength
         self._platt = platt(held_out, labels)
+        self.held_out_ = self._calibrated(held_out)
         model = logistic(self.strength_).fit(chosen.coordinates, labels)
         self._intercept = float(model.intercept_[0])
         dual = chosen.dual @ model.coef_[0] / len(self.poolings_)
@@ -158,8 +161,11 @@ class AllLayerProbe(PairClassifier):
         return np.asarray(self._scalers[pooling].transform(flat) / np.float32(np.sqrt(flat.shape[1])))
 
     def _probability(self, pairs: RecordedPairs) -> Floats:
-        slope, intercept = self._platt
         logits = sum(self._rows(pairs, name) @ self.coef_[name] for name in self.poolings_) + self._intercept
+        return self._calibrated(np.asarray(logits))
+
+    def _calibrated(self, logits: Floats) -> Floats:
+        slope, intercept = self._platt
         return np.asarray(expit(slope * logits + intercept))
 
 

@@ -2,18 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
 from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.folds import out_of_fold
-from halluscope.evaluation.linear import LEAST_SLOPE, platt, span
-from halluscope.evaluation.metrics import auroc, ece
+from halluscope.evaluation.linear import LEAST_SLOPE, logistic, platt, span
+from halluscope.evaluation.metrics import auroc
 from halluscope.evaluation.recorded import OPENING
 from halluscope.folds import grouped_folds
+from tests.evaluation.contract import check_chance, check_contract, check_not_flipped, check_planted
 from tests.evaluation.recordings import LAYERS, PLANTED, recorded
 
 ALL = {**BASELINES, **PUBLISHED}
@@ -27,41 +28,18 @@ def planted():
 
 @pytest.mark.parametrize("name", ALL)
 def test_contract(name, planted):
-    pairs, y, groups = planted
-    baseline = ALL[name]()
-    with pytest.raises(NotFittedError):
-        baseline.predict_proba(pairs)
-    few = np.arange(120)
-    assert baseline.fit(pairs.take(few), y[few], groups=groups[few]) is baseline
-    assert baseline.classes_.tolist() == [False, True]
-    probability = baseline.predict_proba(pairs.take(range(120, 160)))
-    assert probability.shape == (40, 2)
-    assert probability.sum(axis=1) == pytest.approx(1)
-    assert ((probability >= 0) & (probability <= 1)).all()
-    assert baseline.predict(pairs.take([0, 1])).dtype == bool
-    again = clone(baseline).fit(pairs.take(few), y[few])  # the prompts are the same groups
-    assert again.predict_proba(pairs.take(range(120, 160))) == pytest.approx(probability)
-    # one answer at a time gives what the batch gives
-    assert baseline.predict_proba(pairs.take([125])) == pytest.approx(probability[5:6], abs=1e-5)
+    check_contract(ALL[name](), *planted)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_labels_without_meaning_give_chance(name):
-    found = []
-    for seed in range(3):
-        pairs, _, groups = recorded(240, seed=seed, shift=2.0)
-        y = np.random.default_rng(100 + seed).permutation(240) < 120
-        found.append(auroc(y, out_of_fold(ALL[name](), pairs, y, groups, grouped_folds(y, groups, 2))))
-    assert np.mean(found) == pytest.approx(0.5, abs=0.06)
+    check_chance(ALL[name], lambda seed: recorded(240, seed=seed, shift=2.0))
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_a_planted_direction_is_found(name, planted):
-    pairs, y, groups = planted
-    probability = out_of_fold(BASELINES[name](), pairs, y, groups, grouped_folds(y, groups, 3))
     # the best possible from the planted layer of one pooling is 0.92
-    assert auroc(y, probability) > 0.84
-    assert ece(y, probability) < 0.15
+    check_planted(BASELINES[name], *planted, least=0.84)
 
 
 def test_the_probe_names_the_planted_layer(planted):
@@ -69,12 +47,9 @@ def test_the_probe_names_the_planted_layer(planted):
     assert BASELINES["best-layer probe"]().fit(pairs, y, groups).layer_ == PLANTED
 
 
-def test_a_reversed_test_part_is_not_flipped(planted):
-    pairs, y, groups = planted
-    train, test = grouped_folds(y, groups, 3)[0]
-    for name in PROBES:
-        fitted = BASELINES[name]().fit(pairs.take(train), y[train], groups[train])
-        assert auroc(~y[test], fitted.predict_proba(pairs.take(test))[:, 1]) < 0.3
+@pytest.mark.parametrize("name", PROBES)
+def test_a_reversed_test_part_is_not_flipped(name, planted):
+    check_not_flipped(BASELINES[name], *planted)
 
 
 def test_the_registries_do_not_overlap_and_need_only_what_can_be_recorded():
@@ -84,7 +59,7 @@ def test_the_registries_do_not_overlap_and_need_only_what_can_be_recorded():
     ]
     assert not set(BASELINES) & set(PUBLISHED)
     assert {need for make in ALL.values() for need in make().needs} == set(EXTRAS)
-    assert not any(make().needs for make in BASELINES.values())
+    assert {name: make().needs for name, make in BASELINES.items() if make().needs} == {"stack": (OPENING,)}
 
 
 def test_the_question_alone_tells_hard_questions_from_easy_ones(planted):
@@ -92,6 +67,31 @@ def test_the_question_alone_tells_hard_questions_from_easy_ones(planted):
     y = pairs.extras[OPENING][:, PLANTED, 0] > 0  # the same for both answers to a question
     folds = grouped_folds(y, groups, 3)
     assert auroc(y, out_of_fold(PUBLISHED["question-only probe"](), pairs, y, groups, folds)) > 0.9
+
+
+def test_the_stack_hears_what_the_question_alone_tells(planted):
+    pairs, _, groups = planted
+    y = pairs.extras[OPENING][:, PLANTED, 0] > 0
+    noise = np.random.default_rng(7).normal(size=pairs.states.shape).astype(np.float32)
+    deaf = replace(pairs, states=noise)
+    check_planted(BASELINES["stack"], deaf, y, groups, least=0.85)
+
+
+@pytest.mark.parametrize("name", ["best-layer probe", "all-layer probe", "question-only probe"])
+def test_held_out_probabilities_come_from_models_that_did_not_see_the_group(name):
+    pairs, y, groups = recorded(120, shift=1.0)
+    fitted = ALL[name]().fit(pairs, y, groups)
+    if name == "all-layer probe":
+        columns = np.hstack([pairs.all_layers(pooling).reshape(120, -1) for pooling in fitted.poolings_])
+    else:
+        columns = pairs.layer(*fitted.choice_)
+    rows = StandardScaler().fit_transform(columns) / np.sqrt(columns.shape[1])
+    logits = np.empty(120)
+    for train, test in grouped_folds(y, groups, 3):
+        regression = logistic(fitted.strength_).fit(rows[train], y[train])
+        logits[test] = regression.decision_function(rows[test])
+    slope, intercept = platt(logits, y)
+    assert fitted.held_out_ == pytest.approx(expit(slope * logits + intercept), abs=0.03)
 
 
 def test_the_summed_logprob_sees_the_length_where_the_mean_does_not(planted):

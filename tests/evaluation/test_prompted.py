@@ -4,17 +4,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import logsumexp
-from sklearn.base import clone
 
 from halluscope.errors import ContextWindowError, InputError
 from halluscope.evaluation import prompted
-from halluscope.evaluation.folds import out_of_fold
-from halluscope.evaluation.metrics import auroc, ece
 from halluscope.evaluation.prompted import PROMPTED, contrast_layers, record_p_true, record_statements
-from halluscope.folds import grouped_folds
 from halluscope.lm.language_model import LanguageModel
 from halluscope.records import as_pairs
-from tests.evaluation.test_baselines import recorded
+from tests.evaluation.contract import check_chance, check_contract, check_not_flipped, check_planted
+from tests.evaluation.recordings import recorded
 from tests.tiny import tiny_model, tiny_tokenizer
 
 WIDTH, PLACES, PLANTED = 12, 2, 1
@@ -153,41 +150,20 @@ def planted(n, shift, seed=0):
 
 @pytest.mark.parametrize("name", PROMPTED)
 def test_contract(name):
-    pairs, y, groups = planted(160, shift=2.0)
-    baseline, few, new = PROMPTED[name](), np.arange(120), np.arange(120, 160)
-    assert all(need in pairs.extras for need in baseline.needs)
-    probability = baseline.fit(pairs.take(few), y[few], groups=groups[few]).predict_proba(pairs.take(new))
-    assert probability.shape == (40, 2)
-    assert probability.sum(axis=1) == pytest.approx(1)
-    again = clone(baseline).fit(pairs.take(few), y[few], groups=groups[few])
-    assert again.predict_proba(pairs.take(new)) == pytest.approx(probability)
-    assert baseline.predict_proba(pairs.take([125])) == pytest.approx(probability[5:6], abs=1e-6)
-    with pytest.raises(InputError, match="was not recorded"):
-        clone(baseline).fit(replace(pairs, extras={}), y, groups)
+    check_contract(PROMPTED[name](), *planted(160, shift=2.0))
 
 
 @pytest.mark.parametrize("name", PROMPTED)
 @pytest.mark.parametrize("shift", [3.0, -3.0])
 def test_a_planted_difference_is_found_whatever_its_sign(name, shift):
-    pairs, y, groups = planted(240, shift=shift)
-    probability = out_of_fold(PROMPTED[name](), pairs, y, groups, grouped_folds(y, groups, 3))
-    assert auroc(y, probability) > 0.9
-    assert ece(y, probability) < 0.15
+    check_planted(PROMPTED[name], *planted(240, shift=shift), least=0.9)
 
 
 @pytest.mark.parametrize("name", PROMPTED)
 def test_labels_without_meaning_give_chance(name):
-    found = []
-    for seed in range(3):
-        pairs, _, groups = planted(240, shift=3.0, seed=seed)
-        y = np.random.default_rng(100 + seed).permutation(240) < 120
-        found.append(auroc(y, out_of_fold(PROMPTED[name](), pairs, y, groups, grouped_folds(y, groups, 2))))
-    assert np.mean(found) == pytest.approx(0.5, abs=0.06)
+    check_chance(PROMPTED[name], lambda seed: planted(240, shift=3.0, seed=seed))
 
 
-def test_a_reversed_test_part_is_not_flipped():
-    pairs, y, groups = planted(240, shift=3.0)
-    train, test = grouped_folds(y, groups, 3)[0]
-    for make in PROMPTED.values():
-        fitted = make().fit(pairs.take(train), y[train], groups[train])
-        assert auroc(~y[test], fitted.predict_proba(pairs.take(test))[:, 1]) < 0.3
+@pytest.mark.parametrize("name", PROMPTED)
+def test_a_reversed_test_part_is_not_flipped(name):
+    check_not_flipped(PROMPTED[name], *planted(240, shift=3.0))

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from halluscope.errors import InputError
 from halluscope.evaluation import sampled
-from halluscope.evaluation.sampled import EIGENSCORE, eigenscore, record_eigenscore
+from halluscope.evaluation.sampled import EIGENSCORE, SAMPLED, eigenscore, record_eigenscore
 from halluscope.lm.generation import Generated
 from halluscope.records import as_pairs
+from tests.evaluation.contract import check_chance, check_contract, check_not_flipped, check_planted
+from tests.evaluation.recordings import recorded
 
 QUESTIONS = [
     {"prompt": "Who invented the telephone?", "answer": "Bell."},
@@ -71,3 +75,19 @@ def test_pairs_of_a_prompt_share_their_score_and_the_seed_decides(lm):
 def test_one_sample_has_no_spread(lm):
     with pytest.raises(InputError, match="n_samples"):
         record_eigenscore(lm, as_pairs(QUESTIONS), n_samples=1)
+
+
+def planted(n, shift, seed=0):
+    """Recorded pairs whose score differs by ``shift`` deviations."""
+    pairs, y, groups = recorded(n, seed=seed)
+    score = np.random.default_rng(seed + 50).normal(size=n) + shift * y
+    return replace(pairs, extras={EIGENSCORE: score}), y, groups
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_baseline(name):
+    check_contract(SAMPLED[name](), *planted(160, shift=2.0))
+    check_chance(SAMPLED[name], lambda seed: planted(240, shift=2.0, seed=seed), seeds=4)
+    for shift in (2.0, -2.0):
+        check_planted(SAMPLED[name], *planted(240, shift=shift), least=0.85)  # the best possible is 0.92
+    check_not_flipped(SAMPLED[name], *planted(240, shift=2.0))
