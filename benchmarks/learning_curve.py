@@ -3,7 +3,8 @@
 On every labelled file of a folder, the detector and the methods that learn from states are trained on 50,
 100, 200, 400 and 800 pairs (a pair is a true and an invented answer, of one group where it has both) and
 tested on one held-out third of the groups, the same for all sizes, draws and methods. A corpus that has too
-few pairs for a size is left out at that size, and the results say so.
+few pairs for a size is left out at that size, and the results say so. An AUROC is the mean over the draws;
+its interval comes from the held-out groups alone.
 
 What is slow is kept in a cache folder, so that a run that was stopped goes on where it was. Writes
 ``benchmarks/results/learning_curve/MODEL.json`` and a figure beside it.
@@ -161,17 +162,15 @@ def learning_curve_table(results: Results | None = None) -> str:
         if not path.exists():
             return "Not measured yet for this version."
         results = json.loads(path.read_text(encoding="utf-8"))
-    means = same_means(results)
-    lines = [
-        f"| training pairs | {' | '.join(means)} |",
-        f"|---|{'---|' * len(means)}",
-    ]
-    for method in (OURS, *OTHERS):
-        cells = [mean["auroc"][method] for mean in means.values()]
-        values = (f"{cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f})" for cell in cells)
-        lines.append(f"| {method} | {' | '.join(values)} |")
-    same = results["same_corpora"]
-    lines += ["", f"Means over {len(same)} corpora of facts ({', '.join(same)})."]
+    means, same = same_means(results), results["same_corpora"]
+    lines = []
+    if means:
+        lines += [f"| training pairs | {' | '.join(means)} |", f"|---|{'---|' * len(means)}"]
+        for method in next(iter(means.values()))["auroc"]:
+            cells = [mean["auroc"][method] for mean in means.values()]
+            values = (f"{cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f})" for cell in cells)
+            lines.append(f"| {method} | {' | '.join(values)} |")
+        lines += ["", f"Means over {len(same)} corpora of facts ({', '.join(same)})."]
     for size, left in results["left_out"].items():
         if left:
             lines.append(

@@ -20,13 +20,12 @@ Results = Mapping[str, Any]
 
 
 def sets_of(names: Iterable[str]) -> dict[str, list[str]]:
-    """The sets over which means are taken, those without a corpus left out."""
+    """The sets over which means are taken: `FACTS`, and of `FIVE` what is there, if that is another set."""
     names = list(names)
-    sets = {
-        FACTS: [name for name in names if name not in GIVEN_AWAY],
-        ", ".join(FIVE): [name for name in names if name in FIVE],
-    }
-    return {title: members for title, members in sets.items() if members}
+    facts = [name for name in names if name not in GIVEN_AWAY]
+    five = [name for name in names if name in FIVE]
+    sets = {FACTS: facts} if facts else {}
+    return sets | ({", ".join(five): five} if five and five != facts else {})
 
 
 def compare(corpora: Mapping[str, CorpusScores], sets: Mapping[str, Sequence[str]]) -> dict[str, Any]:

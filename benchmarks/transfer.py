@@ -4,7 +4,8 @@ Three questions, all answered from recorded states. *All but one*: detector and 
 pairs of every other corpus, and are tested on the one left out. *Matrix*: they learn from one corpus and are
 tested on each other. *Across models*: the channels that need no learned direction are learned on one language
 model and tested on another (`benchmarks.across_models`). Every method learns from the very same pairs, none
-of which asks a question of the corpora it is tested on, and makes all its choices among them.
+of which asks a question of the corpora it is tested on, and makes all its choices among them. Intervals come
+from the groups tested on alone.
 
 What is slow is kept in a cache folder, so that a run that was stopped goes on where it was. Writes
 ``benchmarks/results/transfer/MODEL.json``.

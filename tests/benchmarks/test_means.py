@@ -19,8 +19,9 @@ CORPORA = {"animals": corpus(0), "cities": corpus(1), "truthfulqa": corpus(2)}
 def test_sets_leave_out_what_wording_gives_away():
     sets = sets_of(CORPORA)
     assert sets.pop(FACTS) == ["animals", "cities"]
-    assert list(sets.values()) == [["animals"]]
+    assert sets == {"animals": ["animals"]}
     assert sets_of(["truthfulqa"]) == {}
+    assert list(sets_of(["animals", "trivia"])) == [FACTS]
 
 
 def test_means_and_gains():
