@@ -112,7 +112,8 @@ def new_baseline(method: str) -> Callable[[], PairClassifier]:
 
 def _sources_of_needs(needs: Sequence[str]) -> list[str]:
     """Modules of what records these extras."""
-    sources = ["evaluation/extras.py", "evaluation/layer_numbers.py"] if set(needs) & set(EXTRAS) else []
+    extras = ("extras", "layer_numbers", "activation_tensor")
+    sources = [f"evaluation/{name}.py" for name in extras] if set(needs) & set(EXTRAS) else []
     for names, record in PASSES.items():
         if set(names) & set(needs):
             sources += sources_of_pass(record)

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from halluscope.evaluation.act_vit import ActVit
 from halluscope.evaluation.depth import (
     ChainOfEmbedding,
     LensEntropies,
@@ -210,6 +211,7 @@ PUBLISHED: dict[str, Callable[[], PairClassifier]] = {
     "HSAD": SpectralProbe,
     "LLM-Check": ScatterProbe,
     "TriLens": LensEntropies,
+    "ACT-ViT": ActVit,
 }
 
 

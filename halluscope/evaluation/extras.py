@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
+from halluscope.evaluation.activation_tensor import ACTIVATIONS, ActivationTensor
 from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
 from halluscope.evaluation.recorded import OPENING
 from halluscope.lm.recording import LayerState
@@ -74,4 +75,5 @@ def _opening(n_pairs: int, source: StateSource) -> Extra:
 EXTRAS: dict[str, Callable[[int, StateSource], Extra]] = {
     **{name: partial(_number, read) for name, read in LAYER_NUMBERS.items()},
     OPENING: _opening,
+    ACTIVATIONS: ActivationTensor,
 }

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from halluscope.evaluation.activation_tensor import ACTIVATIONS, LAYER_BINS, TOKEN_BINS
 from halluscope.evaluation.layer_numbers import LAYER_NUMBERS
 from halluscope.evaluation.recorded import OPENING, RecordedPairs
 
 LAYERS, WIDTH, PLANTED = 4, 12, 2
+#: Bins of tokens and of layers in which the difference stands in the activation tensor.
+PLANTED_BINS = (slice(1, 3), slice(4, 6))
 
 
 def recorded(n, seed=0, shift=0.0):
@@ -21,6 +24,8 @@ def recorded(n, seed=0, shift=0.0):
     direction /= np.linalg.norm(direction)
     for state in states:
         state[:, PLANTED] += np.outer(shift * np.sqrt(2) * (y - 0.5), direction)
+    image = np.random.default_rng(seed + 1000).normal(size=(n, TOKEN_BINS, LAYER_BINS, WIDTH))
+    image[(slice(None), *PLANTED_BINS)] += shift * (y - 0.5)[:, None, None, None] * direction
     pairs = RecordedPairs(
         answers=[" ".join(rng.choice(words, size)) for size in tokens],
         prompts=[f"Question {group}?" for group in groups],
@@ -28,6 +33,6 @@ def recorded(n, seed=0, shift=0.0):
         entropies=[rng.exponential(size=size) for size in tokens],
         states=np.stack([states[1], states[0], states[0]], axis=1),  # mean, last, token
         extras={name: rng.normal(size=(n, LAYERS)) for name in LAYER_NUMBERS}
-        | {OPENING: question.astype(np.float32)},
+        | {OPENING: question.astype(np.float32), ACTIVATIONS: image.astype(np.float16)},
     )
     return pairs, y, groups
