@@ -109,7 +109,7 @@ def permuted(corpus: Corpus) -> LabelledPairs:
 
 
 def _features_left(corpus: Corpus) -> dict[str, Scores]:
-    detector = Detector(corpus.lm, seed=SEED)
+    detector = Detector(corpus.lm, prior=False, seed=SEED)
     channels = (*CHANNELS, *(channel for measure in detector.measures for channel in measure.channels))
     ablations = {**ABLATIONS, **feature_ablations(feature_names(channels))}
     own, others = _cross_validate(corpus, ablations=ablations)
@@ -123,7 +123,7 @@ def _changed(corpus: Corpus, name: str, **changes: Any) -> dict[str, Scores]:
 def _cross_validate(corpus: Corpus, **changes: Any) -> tuple[Scores, dict[str, Scores]]:
     labelled = corpus.labelled
     folds = grouped_folds(labelled.hallucinated, labelled.groups.tolist(), FOLDS, SEED)
-    detector = Detector(corpus.lm, seed=SEED, progress=False)
+    detector = Detector(corpus.lm, prior=False, seed=SEED, progress=False)
     return cross_validate(detector, labelled, corpus.recorded([]), folds, corpus.states, **changes)
 
 

@@ -81,7 +81,7 @@ def measure_across(views: Sequence[Corpus], seed: int = 0) -> None:
     labelled = views[0].labelled
     folds = grouped_folds(labelled.hallucinated, labelled.groups, FOLDS, seed)
     names, shown = view_all(views)
-    detector = Detector(views[0].lm, seed=seed)
+    detector = Detector(views[0].lm, prior=False, seed=seed)
     with progress_bar(f"Across models, {views[0].name}", len(views) * FOLDS) as advance:
         for trained, learned in zip(views, shown, strict=True):
             found = np.empty((len(views), len(LEARNERS), len(labelled.pairs)))

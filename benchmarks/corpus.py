@@ -34,6 +34,8 @@ from halluscope.records import Pair, read_records
 
 GIVEN_AWAY = ("halueval_qa", "truthfulqa", "wiki_sentences")
 """Corpora whose wording alone gives the label away: shown, not counted."""
+GIVEN_AWAY_LIMIT = 300
+"""Most records of these: enough to show what wording does, and their contexts are long."""
 
 
 def read_corpora(
@@ -54,7 +56,7 @@ def read_corpora(
     cache : Path
         For recorded states and probabilities.
     limit : int
-        Most records of a file, whole groups.
+        Most records of a file, whole groups; of those in `GIVEN_AWAY` at most `GIVEN_AWAY_LIMIT`.
     only : sequence of str, optional
         Names of files, without ``.jsonl``.
     """
@@ -68,9 +70,9 @@ def read_corpora(
         raise SystemExit(f"no labelled .jsonl files to measure in {', '.join(map(str, paths))}")
     corpora = []
     for file in files:
-        labelled = check_labelled(
-            whole_groups(list(read_records(file, labelled=True)), limit, seed=0), None, None
-        )
+        most = min(limit, GIVEN_AWAY_LIMIT) if file.stem in GIVEN_AWAY else limit
+        records = whole_groups(list(read_records(file, labelled=True)), most, seed=0)
+        labelled = check_labelled(records, None, None)
         corpora.append(Corpus(file.stem, lm, labelled, cache / lm.name / file.stem))
     return corpora
 

@@ -68,7 +68,7 @@ class Curve:
     @cached_property
     def drawn(self) -> list[Drawn]:
         """All sets of pairs to learn from, of the sizes that the corpus is large enough for."""
-        labelled, detector = self.corpus.labelled, Detector(self.corpus.lm)
+        labelled, detector = self.corpus.labelled, Detector(self.corpus.lm, prior=False)
         found = []
         for draw in range(self.draws):
             pairs = draw_pairs(labelled, self.split[0], seed=draw)

@@ -93,7 +93,7 @@ def measure(curve: Curve) -> None:
 def measure_detector(curve: Curve, sets: Sequence[Drawn], states: npt.NDArray[np.float32]) -> None:
     """Keep what the detector says, all its readings being taken in one pass over the stored states."""
     corpus, test = curve.corpus, curve.split[1]
-    y, detector = corpus.labelled.hallucinated, Detector(corpus.lm)
+    y, detector = corpus.labelled.hallucinated, Detector(corpus.lm, prior=False)
     tokenized = corpus.lm.tokenize_pairs(corpus.labelled.pairs)
     with progress_bar(f"Measuring surfaces, {corpus.name}", len(y)) as advance:
         names, fitted = cross_fit(

@@ -161,7 +161,7 @@ def some_groups(
 
 def fit_detector(pool: Pool, recorded: RecordedPairs, seed: int = 0) -> Detector:
     """The detector that `Detector.fit` gives on these pairs, from what was recorded of them."""
-    detector = Detector(pool.lm, seed=seed)
+    detector = Detector(pool.lm, prior=False, seed=seed)
     # without folds there is nothing to be tested: what is left is the fit on all pairs
     cross_validate(detector, pool.labelled, recorded, [], pool.states, fit=True, ablations={})
     return detector

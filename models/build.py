@@ -56,7 +56,7 @@ def build(model: str, seed: int, folder: Path) -> None:
     pairs = as_pairs(build_pairs(seed, unknown))
     known = [pair for pair in pairs if is_trained_on(str(pair.topic), unknown)]
     lm = LanguageModel.from_pretrained(model)
-    detector = Detector(lm, seed=seed)
+    detector = Detector(lm, prior=False, seed=seed)
     recorded = record_pairs(lm, check_labelled(known, None, None))
     inside, _ = evaluate(
         detector, known, n_folds=5, seed=seed, baselines=BASELINES, ablations={}, fit=True, recorded=recorded

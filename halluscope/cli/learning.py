@@ -8,7 +8,8 @@ from typing import Any
 from halluscope.cli.pulling import pull_with_bars
 from halluscope.cli.targets import check_out_folder
 from halluscope.detector.detector import Detector
-from halluscope.detector.persistence import check_target, read_manifest
+from halluscope.detector.manifest import read_manifest
+from halluscope.detector.persistence import check_target
 from halluscope.detector.shipped import load_detector_for, shipped_detector
 from halluscope.errors import InputError
 from halluscope.evaluation.evaluate import evaluate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from halluscope.detector.prior import PRIOR
 from halluscope.detector.readings import EVIDENCE
 from halluscope.features.heights import WHOLE
 from halluscope.folds import Fold
@@ -34,11 +36,13 @@ VERDICT = (f"{EVIDENCE}.{WHOLE}.all", f"{EVIDENCE}.{WHOLE}.last")
 
 
 class SurfaceClassifier(ClassifierMixin, BaseEstimator):
-    """Calibrated blend of three members.
+    """Calibrated blend of three or four members.
 
     Logistic regression and gradient boosting on all features, and, where the features of `VERDICT` are among
-    them, logistic regression on these alone: among hundreds of others the first two lose part of it. How much
-    each counts is learned from predictions that they made out of fold: see `fit_blend`.
+    them, logistic regression on these alone: among hundreds of others the first two lose part of it. Where
+    the last feature is what a prior says (`halluscope.detector.prior`), that is the fourth member as it is,
+    and the others do not see it. How much each counts is learned from predictions that they made out of fold:
+    see `fit_blend`.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
     members_ : dict of str to estimator
         The fitted members.
     blend_ : LogisticRegression
-        From the members' log-odds to calibrated ones.
+        From the members' log-odds, and the prior's behind them, to calibrated ones.
     out_of_fold_ : ndarray of shape (pairs,)
         Calibrated probability of each training pair from members and a blend that were not fitted on its
         group.
@@ -84,26 +88,45 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         names : sequence of str
             Of the features, by which those of `VERDICT` are found.
         """
+        n = len(names) - 1 if PRIOR in names[-1:] else X.shape[1]
+        measured, prior = X[:, :n], X[:, n:]
         members = self._new_members([names.index(name) for name in VERDICT if name in names])
-        log_odds = np.empty((len(y), len(members)))
+        log_odds = np.column_stack([np.empty((len(y), len(members))), prior])
         for train, test in folds:
             for column, member in enumerate(members.values()):
-                log_odds[test, column] = _log_odds(clone(member).fit(X[train], y[train]), X[test])
+                fitted = clone(member).fit(measured[train], y[train])
+                log_odds[test, column] = _log_odds(fitted, measured[test])
+        self.members_ = {name: member.fit(measured, y) for name, member in members.items()}
+        self.classes_ = np.array([False, True])
+        self.n_features_in_ = X.shape[1]
+        self._training = log_odds, y, folds
+        return self._fit_blend(log_odds)
+
+    def without_prior(self) -> SurfaceClassifier:
+        """The same members without the prior, blended anew; for a classifier that was just fitted.
+
+        It reads the same features as this one, the prior among them.
+        """
+        other = copy.copy(self)
+        return other._fit_blend(self._training[0][:, : len(self.members_)])
+
+    def _fit_blend(self, log_odds: npt.NDArray[np.float64]) -> SurfaceClassifier:
+        """Blend what members and prior made of the training pairs; the labels are those of the last fit."""
+        _, y, folds = self._training
         self.blend_ = fit_blend(log_odds, y)
         self.out_of_fold_ = np.empty(len(y))
         for train, test in folds:
             blend = fit_blend(log_odds[train], y[train])
             self.out_of_fold_[test] = blend.predict_proba(log_odds[test])[:, 1]
-        self.members_ = {name: member.fit(X, y) for name, member in members.items()}
-        self.classes_ = np.array([False, True])
-        self.n_features_in_ = X.shape[1]
         return self
 
     def predict_proba(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of shape (pairs, 2): not hallucinated, hallucinated."""
         check_is_fitted(self)
-        log_odds = np.column_stack([_log_odds(member, X) for member in self.members_.values()])
-        return np.asarray(self.blend_.predict_proba(log_odds))
+        members = list(self.members_.values())
+        n = members[0].n_features_in_
+        columns = [*(_log_odds(member, X[:, :n]) for member in members), *X[:, n:].T]
+        return np.asarray(self.blend_.predict_proba(np.column_stack(columns[: self.blend_.n_features_in_])))
 
     def predict(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """True where hallucinated is more likely than not."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from halluscope.detector.prior import PRIOR, Prior
 from halluscope.detector.readings import fit_reading
 from halluscope.features import feature_names, measure_features
 from halluscope.folds import Fold
@@ -73,6 +74,7 @@ def cross_fit(
     *,
     learn: Learner = fit_reading,
     transform: Transform | None = None,
+    prior: Prior | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[tuple[str, ...], list[CrossFitted]]:
     """Learn the readings of one or more training parts, and measure all pairs in one pass through the model.
@@ -95,6 +97,8 @@ def cross_fit(
     transform : callable, optional
         From a surface to one with the same channels and layers, applied before it is measured: what that
         destroys shows what the features rest on.
+    prior : Prior, optional
+        Its log-odds become the last feature.
     progress : callable, optional
         Called with the number of pairs measured after each batch.
 
@@ -117,9 +121,16 @@ def cross_fit(
         for train, test in part.folds:
             reading_of[number, part.rows[test]] = len(readings)
             readings.append(learn(states, hallucinated, ridge, part.rows[train]))
+    if prior is not None:
+        reading_of = np.vstack([reading_of, np.full(len(pairs), len(readings))])
+        readings.append(prior.reading)
     names, features = measure_with(
         source, pairs, measures, readings, reading_of, transform=transform, progress=progress
     )
+    if prior is not None:
+        names = (*names, PRIOR)
+        log_odds = np.broadcast_to(prior.log_odds(features[-1])[:, None], (len(parts), len(pairs), 1))
+        features = np.concatenate([features[:-1], log_odds], axis=2)
     return names, [CrossFitted(*fitted) for fitted in zip(parts, finals, features, strict=True)]
 
 

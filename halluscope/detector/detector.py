@@ -20,10 +20,11 @@ from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.cross_fitting import CrossFitted, TrainingPart, cross_fit
 from halluscope.detector.detection import Detection
 from halluscope.detector.labelled import LabelledPairs, check_labelled, describe_training, question_marks
+from halluscope.detector.prior import Prior, add_prior
 from halluscope.detector.settings import check_settings
 from halluscope.detector.states import pool_states
 from halluscope.errors import FingerprintError, InputError
-from halluscope.features import measure_features
+from halluscope.features import feature_names, measure_features
 from halluscope.folds import grouped_folds
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.tokens import TokenizedPair
@@ -52,6 +53,9 @@ class Detector(ClassifierMixin, BaseEstimator):
         Inverse penalty of the linear member, see `SurfaceClassifier`.
     threshold : float
         From this probability on an answer counts as hallucinated.
+    prior : bool
+        Let the detector that ships for exactly this language model have a say, where one does; what it counts
+        is learned from the training pairs. False to learn from these alone.
     seed : int
         For folds and boosting.
     progress : bool, optional
@@ -67,6 +71,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         Their number.
     reading_ : Reading
         Directions learned from all training pairs.
+    prior_ : Prior or None
+        What has a say beside them.
     classifier_ : SurfaceClassifier
         The fitted classifier.
     fingerprint_ : str
@@ -89,6 +95,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         ridge: float = 0.3,
         strength: float = 0.01,
         threshold: float = 0.5,
+        prior: bool = True,
         seed: int = 0,
         progress: bool | None = None,
     ) -> None:
@@ -97,6 +104,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         self.ridge = ridge
         self.strength = strength
         self.threshold = threshold
+        self.prior = prior
         self.seed = seed
         self.progress = progress
 
@@ -155,7 +163,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
         tokenized = self.lm.tokenize_pairs(labelled.pairs)
-        n = len(tokenized)
+        n, prior = len(tokenized), self.find_prior()
         with progress_bar("Reading answers", n, show=self.progress) as advance:
             states = pool_states(self.lm, tokenized, progress=advance)
         with progress_bar("Measuring surfaces", n, show=self.progress) as advance:
@@ -167,11 +175,24 @@ class Detector(ClassifierMixin, BaseEstimator):
                 [TrainingPart(np.arange(n), folds)],
                 self.measures,
                 self.ridge,
+                prior=prior,
                 progress=advance,
             )
-        return self.fit_features(names, crossed, labelled)
+        return self.fit_features(names, crossed, labelled, prior)
 
-    def fit_features(self, names: tuple[str, ...], crossed: CrossFitted, labelled: LabelledPairs) -> Detector:
+    def find_prior(self) -> Prior | None:
+        """What `fit` lets have a say beside the training pairs: None if nothing ships for the model."""
+        from halluscope.detector.shipped import shipped_prior
+
+        return shipped_prior(self.lm) if self.prior else None
+
+    def fit_features(
+        self,
+        names: tuple[str, ...],
+        crossed: CrossFitted,
+        labelled: LabelledPairs,
+        prior: Prior | None = None,
+    ) -> Detector:
         """Learn classifier and calibration from features that are measured already.
 
         Parameters
@@ -182,10 +203,13 @@ class Detector(ClassifierMixin, BaseEstimator):
             What `cross_fit` gives for the pairs, all of them in the training part.
         labelled : LabelledPairs
             Labels and groups.
+        prior : Prior, optional
+            The one that `crossed` was made with.
         """
         self.classifier_ = SurfaceClassifier(self.strength, self.seed)
         self.classifier_.fit(crossed.features, labelled.hallucinated, crossed.part.folds, names)
         self.reading_ = crossed.reading
+        self.prior_ = prior
         self.fingerprint_ = self.lm.fingerprint
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
@@ -257,11 +281,14 @@ class Detector(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classifier_.predict_proba(self._features(surfaces))[:, 1])
 
     def count_seen(self, pairs: Any) -> int | None:
-        """How many pairs have a question that this detector was trained on; None if it does not remember."""
+        """How many pairs have a question that this detector or its prior was trained on.
+
+        None if it does not remember.
+        """
         check_is_fitted(self, "classifier_")
         if "questions" not in self.training_:
             return None
-        seen = set(self.training_["questions"])
+        seen = {*self.training_["questions"], *(self.prior_.questions if self.prior_ else ())}
         return sum(mark in seen for mark in question_marks(as_pairs(pairs)))
 
     @property
@@ -272,9 +299,10 @@ class Detector(ClassifierMixin, BaseEstimator):
         scikit-learn's estimators come back with other internals than they were fitted with.
         """
         check_is_fitted(self, "classifier_")
-        reading, classifier = self.reading_, self.classifier_
-        tensors = [t.numpy() for t in (reading.directions, reading.centres, reading.scales)]
-        learned = joblib.hash([tensors, classifier.members_, classifier.blend_])
+        readings = [self.reading_, *([self.prior_.reading] if self.prior_ else [])]
+        tensors = [t.numpy() for r in readings for t in (r.directions, r.centres, r.scales)]
+        classifier, prior = self.classifier_, self.prior_.member if self.prior_ else None
+        learned = joblib.hash([tensors, classifier.members_, classifier.blend_, prior])
         parts = [learned, repr(float(self.threshold)), self.lm.fingerprint, str(self.lm.model.dtype)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -316,10 +344,15 @@ class Detector(ClassifierMixin, BaseEstimator):
             raise FingerprintError(
                 f"this detector was fitted on another language model than '{self.lm.name}': fit it anew"
             )
-        return record_surfaces(self.lm, tokenized, [self.reading_, *self.measures], progress=advance)
+        readings = [self.reading_, *([self.prior_.reading] if self.prior_ else [])]
+        return record_surfaces(self.lm, tokenized, [*readings, *self.measures], progress=advance)
 
     def _features(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
-        return measure_features(surfaces)[1]
+        features = measure_features(surfaces)[1]
+        if self.prior_ is None:
+            return features
+        own, theirs = (len(feature_names(r.channels)) for r in (self.reading_, self.prior_.reading))
+        return add_prior(self.prior_, features, own, theirs)
 
     def _progress(self, n: int) -> AbstractContextManager[Callable[[int], None]]:
         return progress_bar("Measuring surfaces", n, show=self.progress if n > 1 else False)

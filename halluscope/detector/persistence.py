@@ -23,9 +23,11 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.manifest import FORMAT, MANIFEST, read_manifest
+from halluscope.detector.prior import PRIOR, Prior, prior_reading
 from halluscope.detector.readings import CHANNELS
 from halluscope.detector.settings import SETTINGS, check_settings
-from halluscope.errors import DetectorError, FingerprintError, InputError
+from halluscope.errors import DetectorError, FingerprintError
 from halluscope.features import feature_names
 from halluscope.lm.language_model import LanguageModel
 from halluscope.surfaces import Reading
@@ -33,12 +35,12 @@ from halluscope.surfaces import Reading
 if TYPE_CHECKING:
     from halluscope.detector.detector import Detector
 
-FORMAT = 1
-MANIFEST = "manifest.json"
 READINGS = "readings.safetensors"
 CLASSIFIER = "classifier.skops"
 
-_LARGEST_MANIFEST = 10_000_000  # bytes; a manifest is some tens of kB
+_TENSORS = ("directions", "centres", "scales")  # of a reading
+_OF_PRIOR = "prior."  # before their names
+
 # scikit-learn's own containers of a gradient boosting, which skops does not list: arrays and a dictionary
 _TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.utils._bunch.Bunch"]
 
@@ -69,8 +71,8 @@ def save_detector(detector: Detector, folder: Path) -> Path:
     check_settings(detector.get_params(deep=False))  # changed since the fit, they could not be loaded again
     check_target(folder)
     files = {
-        READINGS: _readings_bytes(detector.reading_),
-        CLASSIFIER: _classifier_bytes(detector.classifier_),
+        READINGS: _readings_bytes(detector.reading_, detector.prior_),
+        CLASSIFIER: _classifier_bytes(detector.classifier_, detector.prior_),
     }
     manifest = {
         "format": FORMAT,
@@ -83,6 +85,7 @@ def save_detector(detector: Detector, folder: Path) -> Path:
         "settings": {name: np.asarray(getattr(detector, name)).item() for name in SETTINGS},
         "features": list(detector.feature_names_in_),
         "training": detector.training_,
+        "prior": _describe_prior(detector.prior_),
         "scikit-learn": sklearn.__version__,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
@@ -126,14 +129,21 @@ def _swap(fresh: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _readings_bytes(reading: Reading) -> bytes:
-    tensors = {"directions": reading.directions, "centres": reading.centres, "scales": reading.scales}
+def _readings_bytes(reading: Reading, prior: Prior | None) -> bytes:
+    tensors = {name: getattr(reading, name) for name in _TENSORS}
+    if prior is not None:
+        tensors |= {_OF_PRIOR + name: getattr(prior.reading, name) for name in _TENSORS}
     return bytes(save_tensors({name: tensor.contiguous().float() for name, tensor in tensors.items()}))
 
 
-def _classifier_bytes(classifier: SurfaceClassifier) -> bytes:
+def _classifier_bytes(classifier: SurfaceClassifier, prior: Prior | None) -> bytes:
     # only scikit-learn's own estimators go into the file: ours is rebuilt from code
-    return bytes(skops.io.dumps({"members": classifier.members_, "blend": classifier.blend_}))
+    parts = {"members": classifier.members_, "blend": classifier.blend_}
+    return bytes(skops.io.dumps(parts | ({} if prior is None else {"prior": prior.member})))
+
+
+def _describe_prior(prior: Prior | None) -> dict[str, Any] | None:
+    return None if prior is None else {"name": prior.name, "questions": list(prior.questions)}
 
 
 def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
@@ -150,18 +160,23 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
             f"the detector {folder} was trained on '{model['name']}', and '{lm.name}' is another language "
             "model (or has another tokenizer or chat template): train a detector on it ('halluscope train')"
         )
-    reading = _build_reading(folder, files[READINGS], lm)
+    described = manifest["prior"]
+    reading, *of_prior = _build_readings(folder, files[READINGS], lm, described is not None)
     detector = Detector(lm, **manifest["settings"])
-    names = feature_names([*reading.channels, *(c for m in detector.measures for c in m.channels)])
+    shared = [channel for measure in detector.measures for channel in measure.channels]
+    names = (*feature_names([*reading.channels, *shared]), *([PRIOR] if described else []))
     if list(names) != manifest["features"]:
         raise DetectorError(
             f"{folder} reads {len(manifest['features'])} surface features that this version of halluscope "
             "names otherwise: train it anew, or install the version it was made with"
         )
     classifier = SurfaceClassifier(detector.strength, detector.seed)
-    _restore_classifier(classifier, folder, files[CLASSIFIER], manifest)
+    member = _restore_classifier(classifier, folder, files[CLASSIFIER], manifest)
     detector.classifier_ = classifier
     detector.reading_ = reading
+    detector.prior_ = None
+    if described:
+        detector.prior_ = Prior(described["name"], prior_reading(of_prior[0]), member, described["questions"])
     detector.fingerprint_ = lm.fingerprint
     detector.feature_names_in_ = np.array(names, dtype=object)
     detector.n_features_in_ = len(names)
@@ -169,54 +184,6 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
     detector.training_ = manifest["training"]
     detector.name_ = folder.absolute().name
     return detector
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The checked manifest of a detector folder.
-
-    Raises
-    ------
-    DetectorError
-        If there is no detector, or its manifest is damaged or of another format.
-    """
-    path = folder / MANIFEST
-    if not folder.is_dir():
-        raise DetectorError(f"no such detector: {folder} (a folder that 'halluscope train' wrote is wanted)")
-    if not path.is_file():
-        raise DetectorError(f"{folder} is not a detector: it has no {MANIFEST}")
-    if path.stat().st_size > _LARGEST_MANIFEST:
-        raise DetectorError(f"{path} is damaged: no manifest is that large")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        raise DetectorError(f"{path} is damaged: it is not valid JSON; restore it or train anew") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else None
-        raise DetectorError(
-            f"{path}: format {found!r} is not one that this version reads ({FORMAT}): train it anew"
-        )
-    _check_fields(path, manifest)
-    return manifest
-
-
-_FIELDS: dict[str, Any] = {"model": dict, "settings": dict, "features": list, "training": dict, "files": dict}
-_MODEL_FIELDS: dict[str, Any] = {"name": str, "fingerprint": str, "layers": int, "width": int}
-
-
-def _check_fields(path: Path, manifest: dict[str, Any]) -> None:
-    for field, kind in _FIELDS.items():
-        if not isinstance(manifest.get(field), kind):
-            raise DetectorError(f"{path} is damaged: field '{field}' is missing or of the wrong type")
-    for field, kind in _MODEL_FIELDS.items():
-        if not isinstance(manifest["model"].get(field), kind):
-            raise DetectorError(f"{path} is damaged: field 'model.{field}' is missing or of the wrong type")
-    settings = manifest["settings"]
-    if set(settings) != set(SETTINGS):
-        raise DetectorError(f"{path}: settings {sorted(settings)} are not {sorted(SETTINGS)}: train it anew")
-    try:
-        check_settings(settings)
-    except InputError as error:
-        raise DetectorError(f"{path} is damaged: field 'settings': {error}") from None
 
 
 def _checked_bytes(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
@@ -229,11 +196,14 @@ def _checked_bytes(folder: Path, name: str, manifest: dict[str, Any]) -> bytes:
     return data
 
 
-def _build_reading(folder: Path, data: bytes, lm: LanguageModel) -> Reading:
+def _build_readings(folder: Path, data: bytes, lm: LanguageModel, with_prior: bool) -> list[Reading]:
+    """The detector's own reading, and behind it the prior's."""
+    prefixes = ["", *([_OF_PRIOR] if with_prior else [])]
+    directions = (len(CHANNELS), lm.n_layers, lm.hidden_size)
     shapes = {
-        "directions": (len(CHANNELS), lm.n_layers, lm.hidden_size),
-        "centres": (len(CHANNELS), lm.n_layers),
-        "scales": (len(CHANNELS), lm.n_layers),
+        prefix + name: directions if name == "directions" else directions[:2]
+        for prefix in prefixes
+        for name in _TENSORS
     }
     try:
         tensors = load_tensors(data)
@@ -242,13 +212,16 @@ def _build_reading(folder: Path, data: bytes, lm: LanguageModel) -> Reading:
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != shapes or not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise DetectorError(f"{folder / READINGS} does not hold finite readings of shapes {shapes}")
-    return Reading(CHANNELS, tensors["directions"], tensors["centres"], tensors["scales"])
+    return [Reading(CHANNELS, *(tensors[prefix + name] for name in _TENSORS)) for prefix in prefixes]
 
 
 def _restore_classifier(
     classifier: SurfaceClassifier, folder: Path, data: bytes, manifest: dict[str, Any]
-) -> None:
-    """Give the classifier its fitted parts, once they are known to be harmless, and see that they work."""
+) -> Any:
+    """Give the classifier its fitted parts, once they are known to be harmless, and see that they work.
+
+    Returns the prior's member, None if there is none.
+    """
     path = folder / CLASSIFIER
     try:
         unknown = [t for t in skops.io.get_untrusted_types(data=data) if t not in _TRUSTED]
@@ -267,6 +240,9 @@ def _restore_classifier(
         classifier.members_, classifier.blend_ = parts["members"], parts["blend"]
         classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
         works = np.isfinite(classifier.predict_proba(np.zeros((1, n_features)))).all()
+        member = parts["prior"] if manifest["prior"] else None
+        if member is not None:  # it reads as many features as the detector's own members
+            works &= np.isfinite(member.predict_proba(np.zeros((1, n_features - 1)))).all()
     except (
         Exception
     ) as error:  # another scikit-learn may lack what these estimators had, and say so in many ways
@@ -276,3 +252,4 @@ def _restore_classifier(
         ) from error
     if not works:
         raise DetectorError(f"{path} is damaged: its classifier gives no probabilities")
+    return member

@@ -14,6 +14,7 @@ _RULES: dict[str, tuple[type, Callable[[Any], bool], str]] = {
     "ridge": (Real, lambda v: 0 < v < math.inf, "a number above 0"),
     "strength": (Real, lambda v: 0 < v < math.inf, "a number above 0"),
     "threshold": (Real, lambda v: 0 <= v <= 1, "a number between 0 and 1"),
+    "prior": (bool, lambda v: True, "True or False"),
     "seed": (Integral, lambda v: 0 <= v < 2**32, "a whole number from 0 to 2**32 - 1"),
 }
 
@@ -31,5 +32,5 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     """
     for name, (kind, right, wanted) in _RULES.items():
         value = settings.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool) or not right(value):
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool) or not right(value):
             raise InputError(f"parameter '{name}' must be {wanted}, not {value!r}")

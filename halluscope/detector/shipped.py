@@ -8,7 +8,8 @@ from pathlib import Path
 
 from halluscope.detector.detection import Detection
 from halluscope.detector.detector import Detector
-from halluscope.detector.persistence import MANIFEST, read_manifest
+from halluscope.detector.manifest import MANIFEST, read_manifest
+from halluscope.detector.prior import Prior, prior_from
 from halluscope.errors import DetectorError
 from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.lm.language_model import LanguageModel
@@ -47,6 +48,14 @@ def shipped_detector(model: str) -> Path:
             "and give it with --detector (Python: detector=)"
         )
     return detectors[model]
+
+
+def shipped_prior(lm: LanguageModel) -> Prior | None:
+    """The prior that the detector shipped for exactly this language model is; None if none ships for it."""
+    for folder in shipped_detectors().values():
+        if read_manifest(folder)["model"]["fingerprint"] == lm.fingerprint:
+            return prior_from(Detector.load(folder, lm))
+    return None
 
 
 @functools.lru_cache(maxsize=2)

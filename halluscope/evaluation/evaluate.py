@@ -11,7 +11,8 @@ import numpy.typing as npt
 from halluscope.detector import Detector
 from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.cross_fitting import Learner, TrainingPart, Transform, cross_fit
-from halluscope.detector.labelled import LabelledPairs, check_labelled
+from halluscope.detector.labelled import LabelledPairs, check_labelled, question_marks
+from halluscope.detector.prior import PRIOR
 from halluscope.detector.readings import fit_reading
 from halluscope.detector.settings import check_settings
 from halluscope.errors import InputError
@@ -36,6 +37,8 @@ ABLATIONS: dict[str, Kept] = {
     "regional heights only": lambda name: family_of(name) == "heights",
 }
 """What `evaluate` measures beside the whole detector."""
+WITHOUT_PRIOR = "without prior"
+"""The detector as the pairs alone make it, measured wherever a prior has a say."""
 
 
 def evaluate(
@@ -83,7 +86,8 @@ def evaluate(
     results : dict
         ``n``, ``n_groups``, ``metrics``, ``baselines``, ``gains`` and ``ablations``; each metric with
         ``value``, ``low`` and ``high``, a 95% interval from a bootstrap over groups. For a detector fitted
-        before also ``seen``: how many of the pairs have a question that it was trained on.
+        before also ``seen``: how many of the pairs have a question that it was trained on; for one that a
+        prior has a say in, ``prior``: its ``name``, and how many of the pairs its training had ``seen``.
     predictions : list of dict
         ``id``, ``probability`` and ``fold`` for each pair; the fold is None for a detector fitted before.
     """
@@ -131,6 +135,10 @@ def evaluate(
     }
     if fitted:
         results["seen"] = detector.count_seen(labelled.pairs)
+    elif (prior := detector.find_prior()) is not None:
+        known = set(prior.questions)
+        seen = sum(mark in known for mark in question_marks(labelled.pairs))
+        results["prior"] = {"name": prior.name, "seen": seen}
     predictions = [
         {"id": pair.id if pair.id is not None else str(row), "probability": float(p), "fold": fold}
         for row, (pair, p, fold) in enumerate(zip(labelled.pairs, scores, fold_of, strict=True))
@@ -176,13 +184,14 @@ def cross_validate(
     -------
     scores : ndarray of shape (pairs,)
     ablations : dict of ndarray
-        By their names.
+        By their names; none of them hears the prior. Where there is one, also `WITHOUT_PRIOR`.
     """
     y = labelled.hallucinated
     parts = _training_parts(detector, labelled, [train for train, _ in folds])
     if fit:
         parts += _training_parts(detector, labelled, [np.arange(len(y))])
     tokenized = detector.lm.tokenize_pairs(labelled.pairs)
+    prior = detector.find_prior()
     with progress_bar("Measuring surfaces", len(y), show=detector.progress) as advance:
         names, fitted = cross_fit(
             source or detector.lm,
@@ -194,11 +203,17 @@ def cross_validate(
             detector.ridge,
             learn=learn,
             transform=transform,
+            prior=prior,
             progress=advance,
         )
     kept = {"": np.ones(len(names), dtype=bool)}
-    kept |= {ablation: np.array([keep(name) for name in names]) for ablation, keep in ablations.items()}
+    kept |= {
+        ablation: np.array([name != PRIOR and keep(name) for name in names])
+        for ablation, keep in ablations.items()
+    }
     scores = {ablation: np.empty(len(y)) for ablation in kept}
+    if prior is not None:
+        scores[WITHOUT_PRIOR] = np.empty(len(y))
     with progress_bar("Training", len(folds) * len(kept), show=detector.progress) as advance:
         # what is fitted on everything has no fold to be tested on
         for crossed, (train, test) in zip(fitted, folds, strict=False):
@@ -208,9 +223,12 @@ def cross_validate(
                 kept_names = [name for name, taken in zip(names, columns, strict=True) if taken]
                 classifier.fit(X[train][:, columns], y[train], inner, kept_names)
                 scores[ablation][test] = classifier.predict_proba(X[test][:, columns])[:, 1]
+                if prior is not None and not ablation:
+                    alone = classifier.without_prior()
+                    scores[WITHOUT_PRIOR][test] = alone.predict_proba(X[test])[:, 1]
                 advance(1)
     if fit:
-        detector.fit_features(names, fitted[-1], labelled)
+        detector.fit_features(names, fitted[-1], labelled, prior)
     return scores.pop(""), scores
 
 

@@ -8,7 +8,7 @@ import pytest
 import halluscope
 from halluscope.cli import learning
 from halluscope.detector import Detector, persistence
-from halluscope.detector.persistence import read_manifest
+from halluscope.detector.manifest import read_manifest
 from tests.samples import labelled_records
 
 COMMANDS = ("pull", "detect", "score", "train", "evaluate", "plot")

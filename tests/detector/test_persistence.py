@@ -13,7 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from halluscope.detector import Detector, persistence
-from halluscope.detector.persistence import CLASSIFIER, MANIFEST, READINGS, read_manifest
+from halluscope.detector.manifest import MANIFEST, read_manifest
+from halluscope.detector.persistence import CLASSIFIER, READINGS
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.lm.language_model import LanguageModel
 from tests.samples import labelled_records
@@ -87,7 +88,14 @@ def test_numpy_settings_are_saved(lm, records, tmp_path):
 def test_the_manifest_is_json_of_known_fields(detector_folder):
     manifest = read_manifest(detector_folder)
     assert manifest["model"]["name"] == "tiny"
-    assert manifest["settings"] == {"folds": 3, "ridge": 0.3, "strength": 0.01, "threshold": 0.5, "seed": 0}
+    assert manifest["settings"] == {
+        "folds": 3,
+        "ridge": 0.3,
+        "strength": 0.01,
+        "threshold": 0.5,
+        "prior": True,
+        "seed": 0,
+    }
     assert set(manifest["files"]) == {READINGS, CLASSIFIER}
     assert 0 <= manifest["training"]["out_of_fold"]["brier"] <= 1
 
