@@ -19,18 +19,20 @@ import numpy as np
 
 from benchmarks.accuracy_tables import BEST, RESULTS, means_table
 from benchmarks.arguments import new_parser
-from benchmarks.cache import METHODS, OURS, limit_size, save
-from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
+from benchmarks.cache import METHODS, OURS, WITH_PRIOR, limit_size, save
+from benchmarks.corpus import GIVEN_AWAY, SHIPPED_KNOWS, Corpus, read_corpora
 from halluscope import Detector, LanguageModel
 from halluscope.evaluation.bootstrap import evaluate_scores
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
-from halluscope.evaluation.evaluate import ABLATIONS, cross_validate
+from halluscope.evaluation.evaluate import ABLATIONS, WITHOUT_PRIOR, cross_validate
 from halluscope.evaluation.folds import out_of_fold
 from halluscope.files import written_whole
 from halluscope.folds import grouped_folds
 from halluscope.progress import progress_bar
 
 FOLDS, SEEDS, LIMIT = 5, 3, 900
+DETECTORS = (OURS, WITH_PRIOR, *ABLATIONS)
+"""The detector and its variants."""
 CLOSELY = ("stack", "SAPLMA", "best-layer probe")
 """Baselines whose probabilities are looked at beyond their ranking, as the best one's are."""
 QUICK = {"only": ("animals", "cities", "trivia"), "limit": 300, "seeds": 1}
@@ -75,24 +77,24 @@ def summarise_measured(corpora: Sequence[Corpus], seeds: int) -> dict[str, Any]:
 
 def seeds_kept(corpus: Corpus, most: int) -> int:
     """How many seeds, from the first on, have been measured with all methods."""
-    methods = (OURS, *ABLATIONS, *METHODS)
+    methods = (*DETECTORS, *METHODS)
     whole = (all(corpus.path(method, seed).exists() for method in methods) for seed in range(most))
     return len(list(takewhile(bool, whole)))
 
 
 def measure(corpus: Corpus, seed: int) -> None:
     """Keep the out-of-fold probabilities of the detector, its ablations and all baselines for one seed."""
-    ours = {OURS, *ABLATIONS}
-    missing = [method for method in (*ours, *METHODS) if not corpus.path(method, seed).exists()]
+    missing = [method for method in (*DETECTORS, *METHODS) if not corpus.path(method, seed).exists()]
     if not missing:
         return
     y, groups = corpus.labelled.hallucinated, corpus.labelled.groups.tolist()
     folds = grouped_folds(y, groups, FOLDS, seed)
     recorded = corpus.recorded(missing)
-    if ours & set(missing):
-        detector = Detector(corpus.lm, seed=seed)
-        own, ablations = cross_validate(detector, corpus.labelled, recorded, folds, corpus.states)
-        for method, probability in {OURS: own, **ablations}.items():
+    if set(DETECTORS) & set(missing):
+        detector = Detector(corpus.lm, prior=corpus.name not in SHIPPED_KNOWS, seed=seed)
+        own, others = cross_validate(detector, corpus.labelled, recorded, folds, corpus.states)
+        found = {OURS: others.pop(WITHOUT_PRIOR, own), WITH_PRIOR: own, **others}
+        for method, probability in found.items():
             save(corpus.path(method, seed), probability)
     baselines = [method for method in missing if method in METHODS]
     with progress_bar("Baselines", len(baselines)) as advance:
@@ -108,7 +110,7 @@ def load_scores(corpus: Corpus, seeds: int) -> CorpusScores:
     """What `measure` has kept for the first seeds."""
     scores = {
         method: np.stack([np.load(corpus.path(method, seed)) for seed in range(seeds)])
-        for method in (OURS, *ABLATIONS, *METHODS)
+        for method in (*DETECTORS, *METHODS)
     }
     return CorpusScores(corpus.labelled.hallucinated, corpus.labelled.groups.tolist(), scores)
 
@@ -120,6 +122,9 @@ def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
     others[BEST] = [corpus.best_of(list(METHODS)) for corpus in counted]
     gains = {name: mean_gain(counted, OURS, methods) for name, methods in others.items()}
     corrected = holm({name: gain.p for name, gain in gains.items()})
+    closely = [name for name in (BEST, *CLOSELY) if name in others]
+    with_prior = {name: mean_gain(counted, WITH_PRIOR, others[name]) for name in closely}
+    with_prior[OURS] = mean_gain(counted, WITH_PRIOR, [OURS] * len(counted))
     return {
         "counted": [name for name in corpora if name not in GIVEN_AWAY],
         "corpora": {name: _row(corpus) for name, corpus in corpora.items()},
@@ -128,6 +133,7 @@ def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
             for method in counted[0].scores
         },
         "gains": {name: asdict(gain) | {"holm": corrected[name]} for name, gain in gains.items()},
+        "gains_with_prior": {name: asdict(gain) for name, gain in with_prior.items()},
     }
 
 

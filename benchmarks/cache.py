@@ -29,7 +29,9 @@ from halluscope.files import written_whole
 from halluscope.records import Pair
 
 OURS = "halluscope"
-"""What results call the detector."""
+"""What results call the detector as it learns from a corpus alone, like the baselines."""
+WITH_PRIOR = "halluscope with prior"
+"""The same with the shipped detector's say, its default; where that knows the corpus' facts, without."""
 METHODS = {**BASELINES, **PUBLISHED, **PROMPTED, **ATTENTION}
 """Every baseline that reads given answers, by its published name."""
 PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str, Any]]] = {

@@ -2,11 +2,18 @@ import numpy as np
 import pytest
 
 from benchmarks import accuracy, cache
-from benchmarks.accuracy import OURS, load_scores, measure, seeds_kept, summarise, summarise_measured
+from benchmarks.accuracy import (
+    DETECTORS,
+    OURS,
+    load_scores,
+    measure,
+    seeds_kept,
+    summarise,
+    summarise_measured,
+)
 from benchmarks.corpus import Corpus
 from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
-from halluscope.evaluation.evaluate import ABLATIONS
 from halluscope.evaluation.prompted import PROMPTED
 from halluscope.records import as_pairs
 from tests.samples import chance_records, labelled_records
@@ -38,7 +45,7 @@ def test_measured_once(planted, monkeypatch):
     measure(planted, 0)
     measure(planted, 1)
     first = load_scores(planted, 2)
-    assert set(first.scores) == {OURS, *ABLATIONS, *FEW}
+    assert set(first.scores) == {*DETECTORS, *FEW}
     assert all(scores.shape == (2, 36) for scores in first.scores.values())
     assert first.auroc(OURS) > 0.9
     assert not np.array_equal(*first.scores[OURS])  # the seeds fold the groups differently
