@@ -31,6 +31,12 @@ ModelOption = Annotated[
     Optional[str],  # noqa: UP045 - typer needs it on Python 3.10
     typer.Option("--model", help="Known name, hub id or folder of the language model."),
 ]
+PriorOption = Annotated[
+    bool,
+    typer.Option(
+        "--prior/--no-prior", help="Let the detector that ships for the language model, if any, have a say."
+    ),
+]
 DetectorOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
@@ -142,14 +148,17 @@ def train(
     ] = "smollm2-135m-instruct",
     seed: Annotated[int, typer.Option("--seed", help="For folds and boosting.")] = 0,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-fitting.")] = 4,
+    prior: PriorOption = True,
 ) -> None:
     """Train a detector on labelled pairs with your own model."""
     from halluscope.cli.learning import train_detector
 
-    training = train_detector(pairs, out, model, seed, folds)
+    detector = train_detector(pairs, out, model, seed, folds, prior)
+    training = detector.training_
     found = training["out_of_fold"]
+    say = f", with the say of the shipped detector '{detector.prior_.name}'" if detector.prior_ else ""
     typer.echo(
-        f"{out}: trained on {training['pairs']} pairs in {training['groups']} groups; "
+        f"{out}: trained on {training['pairs']} pairs in {training['groups']} groups{say}; "
         f"out-of-fold AUROC {found['auroc']:.3f}, Brier score {found['brier']:.3f}"
     )
 
@@ -164,11 +173,12 @@ def evaluate(
     folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-validation.")] = 5,
     model: ModelOption = None,
     seed: Annotated[int, typer.Option("--seed", help="For folds, boosting and the bootstrap.")] = 0,
+    prior: PriorOption = True,
 ) -> None:
     """Measure a detector, or by cross-validation how well one can be trained, beside the dull baselines."""
     from halluscope.cli.learning import evaluate_file
 
-    evaluate_file(pairs, out, detector, folds, model, seed)
+    evaluate_file(pairs, out, detector, folds, model, seed, prior)
 
 
 @app.command()

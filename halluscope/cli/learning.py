@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from halluscope.cli.pulling import pull_with_bars
 from halluscope.cli.targets import check_out_folder
@@ -58,26 +57,26 @@ def score_pairs(path: Path, out: Path, model: str | None, folder: Path | None) -
         score_file(path, out, detector, progress=advance)
 
 
-def train_detector(path: Path, out: Path, model: str, seed: int, folds: int) -> dict[str, Any]:
-    """Train on a file and save; returns what `Detector.training_` says."""
+def train_detector(path: Path, out: Path, model: str, seed: int, folds: int, prior: bool) -> Detector:
+    """Train on a file and save."""
     pairs = _read_labelled(path)
     check_out_folder(out)
     check_target(out)
     Detector.check(pairs, folds=folds, seed=seed)
-    detector = Detector(load_language_model(model), folds=folds, seed=seed).fit(pairs)
+    detector = Detector(load_language_model(model), folds=folds, prior=prior, seed=seed).fit(pairs)
     detector.save(out)
-    return detector.training_
+    return detector
 
 
 def evaluate_file(
-    path: Path, out: Path, folder: Path | None, folds: int, model: str | None, seed: int
+    path: Path, out: Path, folder: Path | None, folds: int, model: str | None, seed: int, prior: bool
 ) -> None:
     """Evaluate on a file, write ``results.json`` and ``predictions.jsonl``, and print the table."""
     pairs = _read_labelled(path)
     check_out_folder(out)
     Detector.check(pairs, folds=folds, seed=seed)
     if folder is None:
-        detector = Detector(load_language_model(model or DEFAULT_MODEL), seed=seed)
+        detector = Detector(load_language_model(model or DEFAULT_MODEL), prior=prior, seed=seed)
     else:
         detector = load_quietly(model, folder)
     results, predictions = evaluate(detector, pairs, n_folds=folds, seed=seed)

@@ -45,9 +45,11 @@ def print_results(results: Mapping[str, Any]) -> None:
             f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
         )
     Console().print(table)
-    if results.get("seen"):
-        Console(stderr=True).print(
-            f"warning: the detector was trained on the questions of {results['seen']} of these "
-            f"{results['n']} pairs: the numbers flatter it",
-            soft_wrap=True,
-        )
+    trained = {"the detector": results.get("seen"), "the prior": results.get("prior", {}).get("seen")}
+    for what, seen in trained.items():
+        if seen:
+            Console(stderr=True).print(
+                f"warning: {what} was trained on the questions of {seen} of these {results['n']} pairs: "
+                "the numbers flatter it",
+                soft_wrap=True,
+            )

@@ -1,5 +1,6 @@
 import functools
 import json
+import shutil
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 import halluscope
 from halluscope.cli import learning
-from halluscope.detector import Detector, persistence
+from halluscope.detector import Detector, persistence, shipped
 from halluscope.detector.manifest import read_manifest
 from tests.samples import labelled_records
 
@@ -128,6 +129,26 @@ def test_train_then_use(run, write, model_folder, tmp_path, monkeypatch):
     assert (tmp_path / "again" / "readings.safetensors").read_bytes() == (
         out / "readings.safetensors"
     ).read_bytes()
+
+
+def test_a_shipped_detector_has_a_say_unless_told_otherwise(
+    run, write, model_folder, trained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shipped, "_PACKAGE", tmp_path / "package")
+    shutil.copytree(trained, tmp_path / "models" / "tiny")
+    monkeypatch.setattr(learning, "evaluate", functools.partial(learning.evaluate, baselines=("length",)))
+    pairs = write(labelled_records(12))
+    for command in ("train", "evaluate"):
+        arguments = (command, pairs, "--model", model_folder, "--folds", 2)
+        found = run(*arguments, "--out", tmp_path / command)
+        alone = run(*arguments, "--no-prior", "--out", tmp_path / f"{command}-alone")
+        assert (found.status, alone.status) == (0, 0)
+        if command == "train":
+            assert "with the say of the shipped detector 'tiny'" in found.out
+            assert "the say of" not in alone.out
+        else:  # the prior was trained on the same questions
+            assert found.err.startswith("warning: the prior was trained on the questions of 24 of these 24")
+            assert alone.err == ""
 
 
 def test_evaluate_by_cross_validation(run, write, model_folder, tmp_path):
