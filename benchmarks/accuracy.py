@@ -19,20 +19,15 @@ import numpy as np
 
 from benchmarks.accuracy_tables import BEST, RESULTS, means_table
 from benchmarks.arguments import new_parser
-from benchmarks.cache import METHODS, OURS, WITH_PRIOR, limit_size, save
-from benchmarks.corpus import GIVEN_AWAY, SHIPPED_KNOWS, Corpus, read_corpora
-from halluscope import Detector, LanguageModel
+from benchmarks.cache import METHODS, OURS, WITH_PRIOR, limit_size
+from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
+from benchmarks.measuring import DETECTORS, load_scores, measure_all
+from halluscope import LanguageModel
 from halluscope.evaluation.bootstrap import evaluate_scores
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
-from halluscope.evaluation.evaluate import ABLATIONS, WITHOUT_PRIOR, cross_validate
-from halluscope.evaluation.folds import out_of_fold
 from halluscope.files import written_whole
-from halluscope.folds import grouped_folds
-from halluscope.progress import progress_bar
 
-FOLDS, SEEDS, LIMIT = 5, 3, 900
-DETECTORS = (OURS, WITH_PRIOR, *ABLATIONS)
-"""The detector and its variants."""
+SEEDS, LIMIT = 3, 900
 CLOSELY = ("stack", "SAPLMA", "best-layer probe")
 """Baselines whose probabilities are looked at beyond their ranking, as the best one's are."""
 QUICK = {"only": ("animals", "cities", "trivia"), "limit": 300, "seeds": 1}
@@ -42,25 +37,31 @@ def main() -> None:
     """Run the command line."""
     parser = new_parser("python -m benchmarks.accuracy", __doc__, LIMIT)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how often the groups are folded anew")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        help="corpora measured at once, each in a process with its share of cores",
+    )
     parser.add_argument("--quick", action="store_true", help="three small corpora, one seed; writes nothing")
     arguments = parser.parse_args()
     if arguments.quick:
         vars(arguments).update(QUICK)
     lm = LanguageModel.from_pretrained(arguments.model)
-    corpora = read_corpora(lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only)
+    found = read_corpora(lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only)
+    corpora = {corpus.name: corpus for corpus in found}
     for seed in range(arguments.seeds):
-        for corpus in corpora:
-            measure(corpus, seed)
+        for name in measure_all(found, seed, jobs=arguments.jobs, model=arguments.model):
             limit_size(arguments.cache, arguments.cache_gb)
-            scores = load_scores(corpus, seed + 1)
+            scores = load_scores(corpora[name], seed + 1)
             best = scores.best_of(list(METHODS))
             ours, theirs = (scores.auroc(method) for method in (OURS, best))
-            print(f"seed {seed}, {corpus.name}: {OURS} {ours:.3f}, {best} {theirs:.3f}", flush=True)
+            print(f"seed {seed}, {name}: {OURS} {ours:.3f}, {best} {theirs:.3f}", flush=True)
             results = {
                 "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}",
                 "model": lm.name,
                 "limit": arguments.limit,
-                **summarise_measured(corpora, arguments.seeds),
+                **summarise_measured(found, arguments.seeds),
             }
             if not arguments.only:
                 with written_whole(RESULTS / f"{lm.name}.json") as unfinished:
@@ -80,39 +81,6 @@ def seeds_kept(corpus: Corpus, most: int) -> int:
     methods = (*DETECTORS, *METHODS)
     whole = (all(corpus.path(method, seed).exists() for method in methods) for seed in range(most))
     return len(list(takewhile(bool, whole)))
-
-
-def measure(corpus: Corpus, seed: int) -> None:
-    """Keep the out-of-fold probabilities of the detector, its ablations and all baselines for one seed."""
-    missing = [method for method in (*DETECTORS, *METHODS) if not corpus.path(method, seed).exists()]
-    if not missing:
-        return
-    y, groups = corpus.labelled.hallucinated, corpus.labelled.groups.tolist()
-    folds = grouped_folds(y, groups, FOLDS, seed)
-    recorded = corpus.recorded(missing)
-    if set(DETECTORS) & set(missing):
-        detector = Detector(corpus.lm, prior=corpus.name not in SHIPPED_KNOWS, seed=seed)
-        own, others = cross_validate(detector, corpus.labelled, recorded, folds, corpus.states)
-        found = {OURS: others.pop(WITHOUT_PRIOR, own), WITH_PRIOR: own, **others}
-        for method, probability in found.items():
-            save(corpus.path(method, seed), probability)
-    baselines = [method for method in missing if method in METHODS]
-    with progress_bar("Baselines", len(baselines)) as advance:
-        for method in baselines:
-            baseline = METHODS[method]()
-            if "random_state" in baseline.get_params():
-                baseline.set_params(random_state=seed)
-            save(corpus.path(method, seed), out_of_fold(baseline, recorded, y, groups, folds))
-            advance(1)
-
-
-def load_scores(corpus: Corpus, seeds: int) -> CorpusScores:
-    """What `measure` has kept for the first seeds."""
-    scores = {
-        method: np.stack([np.load(corpus.path(method, seed)) for seed in range(seeds)])
-        for method in (*DETECTORS, *METHODS)
-    }
-    return CorpusScores(corpus.labelled.hallucinated, corpus.labelled.groups.tolist(), scores)
 
 
 def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:

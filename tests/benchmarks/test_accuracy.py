@@ -1,17 +1,10 @@
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, cache
-from benchmarks.accuracy import (
-    DETECTORS,
-    OURS,
-    load_scores,
-    measure,
-    seeds_kept,
-    summarise,
-    summarise_measured,
-)
+from benchmarks import accuracy, cache, measuring
+from benchmarks.accuracy import OURS, seeds_kept, summarise, summarise_measured
 from benchmarks.corpus import Corpus
+from benchmarks.measuring import DETECTORS, load_scores, measure
 from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.baselines import BASELINES, PUBLISHED
 from halluscope.evaluation.prompted import PROMPTED
@@ -32,8 +25,9 @@ def corpus_of(lm, records, folder, name="planted"):
 @pytest.fixture(autouse=True)
 def few_methods(monkeypatch):
     monkeypatch.setattr(accuracy, "METHODS", FEW)
+    monkeypatch.setattr(measuring, "METHODS", FEW)
     monkeypatch.setattr(cache, "METHODS", FEW)
-    monkeypatch.setattr(accuracy, "FOLDS", 3)
+    monkeypatch.setattr(measuring, "FOLDS", 3)
 
 
 @pytest.fixture
