@@ -58,7 +58,8 @@ def main() -> None:
             ours, theirs = (scores.auroc(method) for method in (OURS, best))
             print(f"seed {seed}, {name}: {OURS} {ours:.3f}, {best} {theirs:.3f}", flush=True)
             results = {
-                "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}",
+                "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}"
+                f" --seeds {arguments.seeds}",
                 "model": lm.name,
                 "limit": arguments.limit,
                 **summarise_measured(found, arguments.seeds),

@@ -19,7 +19,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from halluscope.detector.prior import PRIOR
 from halluscope.detector.readings import EVIDENCE
 from halluscope.features.heights import WHOLE
 from halluscope.folds import Fold
@@ -31,6 +30,8 @@ _EQUALITY = 0.01  # penalty on unequal members, in nats of log-loss for one unit
 _LEAST_SLOPE = 1e-3  # calibration never turns a ranking around
 
 
+PRIOR = "prior.log_odds"
+"""The feature that is a member in itself: what another detector says, see `halluscope.detector.prior`."""
 VERDICT = (f"{EVIDENCE}.{WHOLE}.all", f"{EVIDENCE}.{WHOLE}.last")
 """Features that are a verdict in themselves: the evidence of all layers, over all tokens and at the last."""
 
@@ -95,7 +96,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         for train, test in folds:
             for column, member in enumerate(members.values()):
                 fitted = clone(member).fit(measured[train], y[train])
-                log_odds[test, column] = _log_odds(fitted, measured[test])
+                log_odds[test, column] = member_log_odds(fitted, measured[test])
         self.members_ = {name: member.fit(measured, y) for name, member in members.items()}
         self.classes_ = np.array([False, True])
         self.n_features_in_ = X.shape[1]
@@ -125,7 +126,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         members = list(self.members_.values())
         n = members[0].n_features_in_
-        columns = [*(_log_odds(member, X[:, :n]) for member in members), *X[:, n:].T]
+        columns = [*(member_log_odds(member, X[:, :n]) for member in members), *X[:, n:].T]
         return np.asarray(self.blend_.predict_proba(np.column_stack(columns[: self.blend_.n_features_in_])))
 
     def predict(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -241,5 +242,6 @@ def _smoothed(y: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     return np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
 
 
-def _log_odds(member: Any, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def member_log_odds(member: Any, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log-odds (pairs,) of being hallucinated that a fitted member reads from features (pairs, features)."""
     return np.asarray(logit(np.clip(member.predict_proba(X)[:, 1], _EDGE, 1 - _EDGE)))

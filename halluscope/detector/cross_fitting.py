@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from halluscope.detector.prior import PRIOR, Prior
+from halluscope.detector.classifier import PRIOR
+from halluscope.detector.prior import Prior
 from halluscope.detector.readings import fit_reading
 from halluscope.features import feature_names, measure_features
 from halluscope.folds import Fold

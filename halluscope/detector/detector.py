@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -19,18 +18,18 @@ from sklearn.utils.validation import check_is_fitted
 from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.cross_fitting import CrossFitted, TrainingPart, cross_fit
 from halluscope.detector.detection import Detection
-from halluscope.detector.labelled import LabelledPairs, check_labelled, describe_training, question_marks
-from halluscope.detector.prior import Prior, add_prior
+from halluscope.detector.labelled import LabelledPairs, check_labelled, count_marked, describe_training
+from halluscope.detector.learned import Learned
+from halluscope.detector.prior import Prior
 from halluscope.detector.settings import check_settings
 from halluscope.detector.states import pool_states
 from halluscope.errors import FingerprintError, InputError
-from halluscope.features import feature_names, measure_features
 from halluscope.folds import grouped_folds
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.progress import progress_bar
 from halluscope.records import Answer, Pair, Prompt, as_pairs
-from halluscope.surfaces import DEFAULT_MEASURES, Measure, Surface, record_surfaces
+from halluscope.surfaces import DEFAULT_MEASURES, Measure, Surface
 
 _CHUNK = 2000  # pairs whose surfaces `predict_proba` holds at once
 
@@ -219,14 +218,12 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, pairs: Any) -> npt.NDArray[np.float64]:
         """Calibrated probabilities (pairs, 2): not hallucinated, hallucinated."""
-        check_is_fitted(self, "classifier_")
+        learned = self._learned
         tokenized = self.lm.tokenize_pairs(self._unlabelled(pairs))
         with self._progress(len(tokenized)) as advance:
-            rows = [
-                self._features(self._surfaces(tokenized[start : start + _CHUNK], advance))
-                for start in range(0, len(tokenized), _CHUNK)
-            ]
-        return np.asarray(self.classifier_.predict_proba(np.concatenate(rows)))
+            chunks = (tokenized[start : start + _CHUNK] for start in range(0, len(tokenized), _CHUNK))
+            rows = [learned.measure(self._record(chunk, advance)) for chunk in chunks]
+        return learned.judge(np.concatenate(rows))
 
     def predict(self, pairs: Any) -> npt.NDArray[np.bool_]:
         """True where the probability of being hallucinated reaches the threshold."""
@@ -252,13 +249,13 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     def detect_batch(self, pairs: Any) -> list[Detection]:
         """Judge many answers at once; detections in the order of the pairs."""
-        check_is_fitted(self, "classifier_")
+        learned = self._learned
         start = time.perf_counter()
         pairs = self._unlabelled(pairs)
         with self._progress(len(pairs)) as advance:
-            surfaces = self._surfaces(self.lm.tokenize_pairs(pairs), advance)
-        rows = self._features(surfaces)
-        probabilities = self.classifier_.predict_proba(rows)[:, 1]
+            surfaces = self._record(self.lm.tokenize_pairs(pairs), advance)
+        rows = learned.measure(surfaces)
+        probabilities = learned.judge(rows)[:, 1]
         seconds = (time.perf_counter() - start) / len(pairs)
         return [
             Detection(
@@ -277,8 +274,8 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     def score_surfaces(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
         """Probability of being hallucinated for each of some surfaces with this detector's channels."""
-        check_is_fitted(self, "classifier_")
-        return np.asarray(self.classifier_.predict_proba(self._features(surfaces))[:, 1])
+        learned = self._learned
+        return learned.judge(learned.measure(surfaces))[:, 1]
 
     def count_seen(self, pairs: Any) -> int | None:
         """How many pairs have a question that this detector or its prior was trained on.
@@ -288,8 +285,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classifier_")
         if "questions" not in self.training_:
             return None
-        seen = {*self.training_["questions"], *(self.prior_.questions if self.prior_ else ())}
-        return sum(mark in seen for mark in question_marks(as_pairs(pairs)))
+        theirs = self.prior_.questions if self.prior_ else ()
+        return count_marked(as_pairs(pairs), [*self.training_["questions"], *theirs])
 
     @property
     def identity(self) -> str:
@@ -298,12 +295,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         Equal for every load of one saved detector. Saving and loading may change it once, since
         scikit-learn's estimators come back with other internals than they were fitted with.
         """
-        check_is_fitted(self, "classifier_")
-        readings = [self.reading_, *([self.prior_.reading] if self.prior_ else [])]
-        tensors = [t.numpy() for r in readings for t in (r.directions, r.centres, r.scales)]
-        classifier, prior = self.classifier_, self.prior_.member if self.prior_ else None
-        learned = joblib.hash([tensors, classifier.members_, classifier.blend_, prior])
-        parts = [learned, repr(float(self.threshold)), self.lm.fingerprint, str(self.lm.model.dtype)]
+        learned, threshold = self._learned.digest(), repr(float(self.threshold))
+        parts = [learned, threshold, self.lm.fingerprint, str(self.lm.model.dtype)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
@@ -319,7 +312,7 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | Path, lm: LanguageModel | None = None) -> Detector:
-        """Read a detector from a folder; see `halluscope.detector.persistence.load_detector`.
+        """Read a detector from a folder.
 
         Parameters
         ----------
@@ -339,20 +332,17 @@ class Detector(ClassifierMixin, BaseEstimator):
 
         return load_detector(Path(folder).expanduser(), lm)
 
-    def _surfaces(self, tokenized: Sequence[TokenizedPair], advance: Callable[[int], None]) -> list[Surface]:
+    @property
+    def _learned(self) -> Learned:
+        check_is_fitted(self, "classifier_")
+        return Learned(self.reading_, self.prior_, self.classifier_)
+
+    def _record(self, tokenized: Sequence[TokenizedPair], advance: Callable[[int], None]) -> list[Surface]:
         if self.lm.fingerprint != self.fingerprint_:
             raise FingerprintError(
                 f"this detector was fitted on another language model than '{self.lm.name}': fit it anew"
             )
-        readings = [self.reading_, *([self.prior_.reading] if self.prior_ else [])]
-        return record_surfaces(self.lm, tokenized, [*readings, *self.measures], progress=advance)
-
-    def _features(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
-        features = measure_features(surfaces)[1]
-        if self.prior_ is None:
-            return features
-        own, theirs = (len(feature_names(r.channels)) for r in (self.reading_, self.prior_.reading))
-        return add_prior(self.prior_, features, own, theirs)
+        return self._learned.record(self.lm, tokenized, self.measures, advance)
 
     def _progress(self, n: int) -> AbstractContextManager[Callable[[int], None]]:
         return progress_bar("Measuring surfaces", n, show=self.progress if n > 1 else False)

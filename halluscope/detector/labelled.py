@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +115,12 @@ def question_marks(pairs: Sequence[Pair]) -> list[str]:
         question = json.dumps([prompt, context] if prompt.strip() or context else [answer])
         marks.append(hashlib.sha256(question.encode()).hexdigest()[:12])
     return marks
+
+
+def count_marked(pairs: Sequence[Pair], marks: Iterable[str]) -> int:
+    """How many pairs have a question with one of these marks."""
+    known = set(marks)
+    return sum(mark in known for mark in question_marks(pairs))
 
 
 def _matched(

@@ -22,9 +22,9 @@ from safetensors.torch import save as save_tensors
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
-from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.classifier import PRIOR, SurfaceClassifier
 from halluscope.detector.manifest import FORMAT, MANIFEST, read_manifest
-from halluscope.detector.prior import PRIOR, Prior, prior_reading
+from halluscope.detector.prior import Prior, prior_reading
 from halluscope.detector.readings import CHANNELS
 from halluscope.detector.settings import SETTINGS, check_settings
 from halluscope.errors import DetectorError, FingerprintError

@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logit
 
+from halluscope.detector.classifier import member_log_odds
 from halluscope.surfaces import Reading
 
 if TYPE_CHECKING:
     from halluscope.detector.detector import Detector
 
-PRIOR = "prior.log_odds"
-"""Name of the feature."""
-
 _PREFIX = "prior_"
-_EDGE = 1e-6  # keeps the log-odds of a sure classifier finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +48,7 @@ class Prior:
 
     def log_odds(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Log-odds (pairs,) of being hallucinated, from features (pairs, features) of its channels."""
-        probability = self.member.predict_proba(features)[:, 1]
-        return np.asarray(logit(np.clip(probability, _EDGE, 1 - _EDGE)))
+        return member_log_odds(self.member, features)
 
 
 def prior_from(detector: Detector) -> Prior:

@@ -51,10 +51,22 @@ def shipped_detector(model: str) -> Path:
 
 
 def shipped_prior(lm: LanguageModel) -> Prior | None:
-    """The prior that the detector shipped for exactly this language model is; None if none ships for it."""
+    """The prior that the detector shipped for exactly this language model is; None if none ships for it.
+
+    Raises
+    ------
+    DetectorError
+        If it cannot be loaded; the message says how to learn without it.
+    """
     for folder in shipped_detectors().values():
         if read_manifest(folder)["model"]["fingerprint"] == lm.fingerprint:
-            return prior_from(Detector.load(folder, lm))
+            try:
+                return prior_from(Detector.load(folder, lm))
+            except DetectorError as error:
+                raise DetectorError(
+                    f"{error}\nIt would be a prior to what is learned: to learn without it, give --no-prior "
+                    "(Python: prior=False)"
+                ) from error
     return None
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from halluscope.detector import Detector
-from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.classifier import PRIOR, SurfaceClassifier
 from halluscope.detector.cross_fitting import Learner, TrainingPart, Transform, cross_fit
-from halluscope.detector.labelled import LabelledPairs, check_labelled, question_marks
-from halluscope.detector.prior import PRIOR
+from halluscope.detector.labelled import LabelledPairs, check_labelled, count_marked
 from halluscope.detector.readings import fit_reading
 from halluscope.detector.settings import check_settings
 from halluscope.errors import InputError
@@ -136,9 +135,7 @@ def evaluate(
     if fitted:
         results["seen"] = detector.count_seen(labelled.pairs)
     elif (prior := detector.find_prior()) is not None:
-        known = set(prior.questions)
-        seen = sum(mark in known for mark in question_marks(labelled.pairs))
-        results["prior"] = {"name": prior.name, "seen": seen}
+        results["prior"] = {"name": prior.name, "seen": count_marked(labelled.pairs, prior.questions)}
     predictions = [
         {"id": pair.id if pair.id is not None else str(row), "probability": float(p), "fold": fold}
         for row, (pair, p, fold) in enumerate(zip(labelled.pairs, scores, fold_of, strict=True))

@@ -6,9 +6,9 @@ import pytest
 from scipy.special import logit
 
 from halluscope.detector import Detector, shipped
-from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.classifier import PRIOR, SurfaceClassifier
 from halluscope.detector.manifest import MANIFEST
-from halluscope.detector.prior import PRIOR, prior_from
+from halluscope.detector.prior import prior_from
 from halluscope.errors import DetectorError, InputError
 from halluscope.evaluation.evaluate import WITHOUT_PRIOR, evaluate
 from halluscope.evaluation.metrics import auroc
