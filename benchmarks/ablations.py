@@ -1,63 +1,54 @@
 """What does the detector rest on? ``python -m benchmarks.ablations --data DIR``.
 
-On every labelled file of a folder, out of fold and on the same folds as the whole detector: every family of
-features and every channel alone and left out; surfaces with their tokens, their layers or both shuffled;
-answers cut to one length; random directions instead of readings; and labels permuted, which must give 0.5.
-Writes ``benchmarks/results/ablations/MODEL.json``. What is measured is kept, and a stopped run goes on.
+On every labelled file of a folder whose wording does not give the label away, out of fold and on the same
+folds as the whole detector: every family of features and every channel alone and left out; surfaces with
+their tokens, their layers or both shuffled; answers cut to one length; random directions instead of readings;
+and labels permuted, which must give 0.5. Writes ``benchmarks/results/ablations/MODEL.json``. What is measured
+is kept, and a stopped run goes on.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.arguments import new_parser
-from benchmarks.cache import DETECTOR, OURS, digest, limit_size, save
-from benchmarks.corpus import Corpus, read_corpora
+from benchmarks.ablating import PERMUTED, measure, permuted
+from benchmarks.arguments import add_jobs, new_parser
+from benchmarks.cache import OURS, limit_size
+from benchmarks.corpus import GIVEN_AWAY, read_corpora
 from benchmarks.means import FACTS, Results, compare, sets_of
-from halluscope import Detector, LanguageModel
-from halluscope.detector.labelled import LabelledPairs
-from halluscope.detector.readings import CHANNELS
-from halluscope.evaluation.ablations import (
-    cut_to,
-    feature_ablations,
-    random_reading,
-    shuffle_both,
-    shuffle_layers,
-    shuffle_tokens,
-)
+from benchmarks.parallel import each_corpus
+from halluscope import LanguageModel
 from halluscope.evaluation.comparison import CorpusScores
-from halluscope.evaluation.evaluate import ABLATIONS, cross_validate
 from halluscope.evaluation.metrics import auroc
-from halluscope.features import feature_names
-from halluscope.folds import grouped_folds
 from halluscope.lm.catalogue import DEFAULT_MODEL
-from halluscope.progress import progress_bar
 
 RESULTS = Path(__file__).parent / "results" / "ablations"
-FOLDS, LIMIT, SEED = 5, 450, 0
-PERMUTED = "labels permuted"
-SHORT = 10
-"""Percentile of the answers' lengths that all are cut to: nine in ten are then equally long."""
-
-Scores = npt.NDArray[np.float64]
+LIMIT = 450
 
 
 def main() -> None:
     """Run the command line."""
-    arguments = new_parser("python -m benchmarks.ablations", __doc__, LIMIT).parse_args()
+    parser = new_parser("python -m benchmarks.ablations", __doc__, LIMIT)
+    add_jobs(parser)
+    arguments = parser.parse_args()
     lm = LanguageModel.from_pretrained(arguments.model)
-    corpora = read_corpora(lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only)
+    corpora = [
+        corpus
+        for corpus in read_corpora(
+            lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only
+        )
+        if corpus.name not in GIVEN_AWAY
+    ]
+    for _ in each_corpus(measure, corpora, jobs=arguments.jobs, model=arguments.model):
+        limit_size(arguments.cache, arguments.cache_gb)
     scores, chance = {}, {}
     for corpus in corpora:
-        found = measure(corpus)
-        limit_size(arguments.cache, arguments.cache_gb)
+        found = measure(corpus)  # from what was kept
         chance[corpus.name] = auroc(permuted(corpus).hallucinated, found.pop(PERMUTED))
         scores[corpus.name] = CorpusScores(
             corpus.labelled.hallucinated,
@@ -75,61 +66,6 @@ def main() -> None:
         RESULTS.mkdir(parents=True, exist_ok=True)
         text = json.dumps(results, indent=1) + "\n"
         (RESULTS / f"{lm.name}.json").write_text(text, encoding="utf-8")
-
-
-def measure(corpus: Corpus) -> dict[str, Scores]:
-    """Out-of-fold probabilities of the detector (`OURS`) and of every ablation, by name."""
-    kinds: dict[str, Callable[[Corpus], dict[str, Scores]]] = {
-        OURS: _features_left,
-        "tokens shuffled": lambda c: _changed(c, "tokens shuffled", transform=shuffle_tokens),
-        "layers shuffled": lambda c: _changed(c, "layers shuffled", transform=shuffle_layers),
-        "both shuffled": lambda c: _changed(c, "both shuffled", transform=shuffle_both),
-        "cut to one length": lambda c: _changed(c, "cut to one length", transform=cut_to(_short(c))),
-        "random directions": lambda c: _changed(c, "random directions", learn=random_reading),
-        PERMUTED: lambda c: _changed(replace(c, labelled=permuted(c)), PERMUTED),
-    }
-    found: dict[str, Scores] = {}
-    sources = (*DETECTOR, "evaluation/ablations.py")
-    with progress_bar(f"Ablations of {corpus.name}", len(kinds)) as advance:
-        for kind, measured in kinds.items():
-            name = f"ablation-{kind}-{digest(sources, [corpus.lm], [corpus.labelled])}.npz"
-            path = corpus.cache / name.replace(" ", "-")
-            if not path.exists():
-                save(path, measured(corpus))
-            with np.load(path) as arrays:
-                found |= dict(arrays)
-            advance(1)
-    return found
-
-
-def permuted(corpus: Corpus) -> LabelledPairs:
-    """The pairs with their labels in random order."""
-    labels = np.random.default_rng(SEED).permutation(corpus.labelled.hallucinated)
-    return replace(corpus.labelled, hallucinated=labels)
-
-
-def _features_left(corpus: Corpus) -> dict[str, Scores]:
-    detector = Detector(corpus.lm, prior=False, seed=SEED)
-    channels = (*CHANNELS, *(channel for measure in detector.measures for channel in measure.channels))
-    ablations = {**ABLATIONS, **feature_ablations(feature_names(channels))}
-    own, others = _cross_validate(corpus, ablations=ablations)
-    return {OURS: own, **others}
-
-
-def _changed(corpus: Corpus, name: str, **changes: Any) -> dict[str, Scores]:
-    return {name: _cross_validate(corpus, ablations={}, **changes)[0]}
-
-
-def _cross_validate(corpus: Corpus, **changes: Any) -> tuple[Scores, dict[str, Scores]]:
-    labelled = corpus.labelled
-    folds = grouped_folds(labelled.hallucinated, labelled.groups.tolist(), FOLDS, SEED)
-    detector = Detector(corpus.lm, prior=False, seed=SEED, progress=False)
-    return cross_validate(detector, labelled, corpus.recorded([]), folds, corpus.states, **changes)
-
-
-def _short(corpus: Corpus) -> int:
-    lengths = [len(pair.tokens) for pair in corpus.lm.tokenize_pairs(corpus.labelled.pairs)]
-    return max(1, int(np.percentile(lengths, SHORT)))
 
 
 def ablations_table(results: Results | None = None) -> str:

@@ -9,6 +9,7 @@ is measured so far; ``make tables`` renders it.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy_tables import BEST, RESULTS, means_table
-from benchmarks.arguments import new_parser
+from benchmarks.arguments import add_jobs, new_parser
 from benchmarks.cache import METHODS, OURS, WITH_PRIOR, limit_size
 from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
-from benchmarks.measuring import DETECTORS, load_scores, measure_all
+from benchmarks.measuring import DETECTORS, load_scores, measure
+from benchmarks.parallel import each_corpus
 from halluscope import LanguageModel
 from halluscope.evaluation.bootstrap import evaluate_scores
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
@@ -37,32 +39,29 @@ def main() -> None:
     """Run the command line."""
     parser = new_parser("python -m benchmarks.accuracy", __doc__, LIMIT)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how often the groups are folded anew")
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=1,
-        help="corpora measured at once, each in a process with its share of cores",
-    )
+    add_jobs(parser)
     parser.add_argument("--quick", action="store_true", help="three small corpora, one seed; writes nothing")
     arguments = parser.parse_args()
     if arguments.quick:
         vars(arguments).update(QUICK)
     lm = LanguageModel.from_pretrained(arguments.model)
     found = read_corpora(lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only)
-    corpora = {corpus.name: corpus for corpus in found}
+    scores: dict[str, CorpusScores] = {}
     for seed in range(arguments.seeds):
-        for name in measure_all(found, seed, jobs=arguments.jobs, model=arguments.model):
+        work = functools.partial(measure, seed=seed)
+        for name in each_corpus(work, found, jobs=arguments.jobs, model=arguments.model):
             limit_size(arguments.cache, arguments.cache_gb)
-            scores = load_scores(corpora[name], seed + 1)
-            best = scores.best_of(list(METHODS))
-            ours, theirs = (scores.auroc(method) for method in (OURS, best))
+            load_measured(found, arguments.seeds, scores)
+            best = scores[name].best_of(list(METHODS))
+            ours, theirs = (scores[name].auroc(method) for method in (OURS, best))
             print(f"seed {seed}, {name}: {OURS} {ours:.3f}, {best} {theirs:.3f}", flush=True)
             results = {
                 "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}"
                 f" --seeds {arguments.seeds}",
                 "model": lm.name,
                 "limit": arguments.limit,
-                **summarise_measured(found, arguments.seeds),
+                "seeds": {name: count_seeds(corpus) for name, corpus in scores.items()},
+                **summarise(scores),
             }
             if not arguments.only:
                 with written_whole(RESULTS / f"{lm.name}.json") as unfinished:
@@ -70,11 +69,17 @@ def main() -> None:
     print(means_table(results))
 
 
-def summarise_measured(corpora: Sequence[Corpus], seeds: int) -> dict[str, Any]:
-    """What `summarise` makes of all that is kept so far, and of how many seeds it is for each corpus."""
-    kept = {corpus.name: seeds_kept(corpus, seeds) for corpus in corpora}
-    measured = {c.name: load_scores(c, kept[c.name]) for c in corpora if kept[c.name]}
-    return {"seeds": kept, **summarise(measured)}
+def load_measured(corpora: Sequence[Corpus], most: int, scores: dict[str, CorpusScores]) -> None:
+    """Bring the scores up to what is kept by now; what is there already keeps its resamples."""
+    for corpus in corpora:
+        seeds = seeds_kept(corpus, most)
+        if seeds and (corpus.name not in scores or seeds > count_seeds(scores[corpus.name])):
+            scores[corpus.name] = load_scores(corpus, seeds)
+
+
+def count_seeds(scores: CorpusScores) -> int:
+    """How many seeds an AUROC is the mean of."""
+    return len(scores.scores[OURS])
 
 
 def seeds_kept(corpus: Corpus, most: int) -> int:
@@ -85,8 +90,12 @@ def seeds_kept(corpus: Corpus, most: int) -> int:
 
 
 def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
-    """Every method on every corpus, and the mean gains over each baseline with Holm's correction."""
-    counted = [corpus for name, corpus in corpora.items() if name not in GIVEN_AWAY]
+    """Every method on every corpus, and the mean gains over each baseline with Holm's correction.
+
+    The means are over the corpora that count, or over all where none does.
+    """
+    names = [name for name in corpora if name not in GIVEN_AWAY] or list(corpora)
+    counted = [corpora[name] for name in names]
     others = {method: [method] * len(counted) for method in METHODS}
     others[BEST] = [corpus.best_of(list(METHODS)) for corpus in counted]
     gains = {name: mean_gain(counted, OURS, methods) for name, methods in others.items()}
@@ -95,7 +104,7 @@ def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
     with_prior = {name: mean_gain(counted, WITH_PRIOR, others[name]) for name in closely}
     with_prior[OURS] = mean_gain(counted, WITH_PRIOR, [OURS] * len(counted))
     return {
-        "counted": [name for name in corpora if name not in GIVEN_AWAY],
+        "counted": names,
         "corpora": {name: _row(corpus) for name, corpus in corpora.items()},
         "means": {
             method: float(np.mean([corpus.auroc(method) for corpus in counted]))

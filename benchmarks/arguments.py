@@ -34,3 +34,13 @@ def new_parser(prog: str, description: str | None, limit: int) -> argparse.Argum
         "--cache-gb", type=float, default=30.0, help="states beyond this are removed, oldest first"
     )
     return parser
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Let the user have several corpora worked on at once."""
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        help="corpora worked on at once, each in a process with its share of cores",
+    )

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from benchmarks import ablations
-from benchmarks.ablations import PERMUTED, ablations_table, measure, permuted
+from benchmarks import ablating
+from benchmarks.ablating import PERMUTED, measure, permuted
+from benchmarks.ablations import ablations_table
 from benchmarks.cache import OURS
 from benchmarks.means import compare, sets_of
 from halluscope.evaluation.comparison import CorpusScores
@@ -13,9 +14,9 @@ from tests.benchmarks.named import named_corpus
 @pytest.fixture(scope="module")
 def few_folds():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ablations, "FOLDS", 2)
+        patch.setattr(ablating, "FOLDS", 2)
         patch.setattr(
-            ablations, "feature_ablations", lambda names: {"lens only": lambda n: n.startswith("lens")}
+            ablating, "feature_ablations", lambda names: {"lens only": lambda n: n.startswith("lens")}
         )
         yield
 
@@ -57,7 +58,7 @@ def test_labels_are_permuted_and_nothing_else(measured):
 
 def test_nothing_is_measured_twice(measured, monkeypatch):
     corpus, found = measured
-    monkeypatch.setattr(ablations, "cross_validate", None)
+    monkeypatch.setattr(ablating, "cross_validate", None)
     for name, probability in measure(corpus).items():
         np.testing.assert_array_equal(probability, found[name])
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks import accuracy, cache, measuring
-from benchmarks.accuracy import OURS, seeds_kept, summarise, summarise_measured
+from benchmarks.accuracy import OURS, count_seeds, load_measured, seeds_kept, summarise
 from benchmarks.corpus import Corpus
 from benchmarks.measuring import DETECTORS, load_scores, measure
 from halluscope.detector.labelled import check_labelled
@@ -66,13 +66,20 @@ def test_only_what_is_missing_is_measured(planted, monkeypatch):
     assert {method for method in after if after[method] != before[method]} == {"length"}
 
 
-def test_what_is_measured_so_far_is_summed_up(planted, lm, tmp_path):
+def test_what_is_measured_so_far_is_loaded_once(planted, lm, tmp_path):
     measure(planted, 0)
     assert [seeds_kept(planted, most) for most in (1, 3)] == [1, 1]
     other = corpus_of(lm, chance_records(18, seed=3), tmp_path, "chance")
-    results = summarise_measured([other, planted], 3)
-    assert results["seeds"] == {"chance": 0, "planted": 1}
-    assert set(results["corpora"]) == {"planted"}
+    scores = {}
+    load_measured([other, planted], 3, scores)
+    assert set(scores) == {"planted"}
+    assert count_seeds(scores["planted"]) == 1
+    loaded = scores["planted"]
+    load_measured([other, planted], 3, scores)
+    assert scores["planted"] is loaded
+    measure(planted, 1)
+    load_measured([other, planted], 3, scores)
+    assert count_seeds(scores["planted"]) == 2
     planted.path("length", 0).unlink()
     assert seeds_kept(planted, 1) == 0
 
@@ -92,6 +99,7 @@ def test_summary(planted, lm, tmp_path):
     for gain in results["gains"].values():
         assert gain["holm"] >= gain["p"]
         assert gain["wins"] + gain["ties"] + gain["losses"] == 2
+    assert summarise({"truthfulqa": scores["truthfulqa"]})["counted"] == ["truthfulqa"]
     row = results["corpora"]["planted"]
     assert row["n"] == 36
     assert {OURS, row["best"]} == set(row["metrics"])
