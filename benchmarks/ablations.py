@@ -28,7 +28,7 @@ from halluscope.evaluation.metrics import auroc
 from halluscope.lm.catalogue import DEFAULT_MODEL
 
 RESULTS = Path(__file__).parent / "results" / "ablations"
-LIMIT = 450
+LIMIT = 300
 
 
 def main() -> None:
