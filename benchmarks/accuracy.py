@@ -4,7 +4,7 @@ On every labelled file of a folder, the detector and all baselines are measured 
 recorded states and the same grouped folds, several seeds over. Recorded states and out-of-fold probabilities
 are kept in a cache folder, so that a run that was stopped goes on where it was, and a change to the detector
 repeats the detector only. Writes ``benchmarks/results/accuracy/MODEL.json`` after each corpus, with all that
-is measured so far; ``make tables`` renders it.
+is measured so far (``MODEL.own.json`` with ``--own``); ``make tables`` renders it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy_tables import BEST, RESULTS, means_table
+from benchmarks.accuracy_tables import BEST, means_table, results_path
 from benchmarks.arguments import add_jobs, new_parser
-from benchmarks.cache import METHODS, OURS, WITH_PRIOR, limit_size
+from benchmarks.cache import METHODS, METHODS_ON_OWN, OURS, WITH_PRIOR, is_baseline, limit_size
 from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
 from benchmarks.measuring import DETECTORS, load_scores, measure
 from benchmarks.parallel import each_corpus
@@ -40,41 +40,49 @@ def main() -> None:
     parser = new_parser("python -m benchmarks.accuracy", __doc__, LIMIT)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how often the groups are folded anew")
     add_jobs(parser)
+    parser.add_argument(
+        "--own",
+        action="store_true",
+        help="the answers are the language model's own (benchmarks.on_policy): measures EigenScore too",
+    )
     parser.add_argument("--quick", action="store_true", help="three small corpora, one seed; writes nothing")
     arguments = parser.parse_args()
     if arguments.quick:
         vars(arguments).update(QUICK)
     lm = LanguageModel.from_pretrained(arguments.model)
-    found = read_corpora(lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only)
+    corpora = read_corpora(lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only)
+    baselines = list(METHODS_ON_OWN if arguments.own else METHODS)
     scores: dict[str, CorpusScores] = {}
     for seed in range(arguments.seeds):
-        work = functools.partial(measure, seed=seed)
-        for name in each_corpus(work, found, jobs=arguments.jobs, model=arguments.model):
+        work = functools.partial(measure, seed=seed, baselines=baselines)
+        for name in each_corpus(work, corpora, jobs=arguments.jobs, model=arguments.model):
             limit_size(arguments.cache, arguments.cache_gb)
-            load_measured(found, arguments.seeds, scores)
-            best = scores[name].best_of(list(METHODS))
+            load_measured(corpora, arguments.seeds, baselines, scores)
+            best = scores[name].best_of(baselines)
             ours, theirs = (scores[name].auroc(method) for method in (OURS, best))
             print(f"seed {seed}, {name}: {OURS} {ours:.3f}, {best} {theirs:.3f}", flush=True)
             results = {
                 "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}"
-                f" --seeds {arguments.seeds}",
+                f" --seeds {arguments.seeds} --limit {arguments.limit}{' --own' if arguments.own else ''}",
                 "model": lm.name,
                 "limit": arguments.limit,
-                "seeds": {name: count_seeds(corpus) for name, corpus in scores.items()},
+                "seeds": {c.name: count_seeds(scores[c.name]) if c.name in scores else 0 for c in corpora},
                 **summarise(scores),
             }
             if not arguments.only:
-                with written_whole(RESULTS / f"{lm.name}.json") as unfinished:
+                with written_whole(results_path(lm.name, own=arguments.own)) as unfinished:
                     unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(means_table(results))
 
 
-def load_measured(corpora: Sequence[Corpus], most: int, scores: dict[str, CorpusScores]) -> None:
+def load_measured(
+    corpora: Sequence[Corpus], most: int, baselines: Sequence[str], scores: dict[str, CorpusScores]
+) -> None:
     """Bring the scores up to what is kept by now; what is there already keeps its resamples."""
     for corpus in corpora:
-        seeds = seeds_kept(corpus, most)
+        seeds = seeds_kept(corpus, most, baselines)
         if seeds and (corpus.name not in scores or seeds > count_seeds(scores[corpus.name])):
-            scores[corpus.name] = load_scores(corpus, seeds)
+            scores[corpus.name] = load_scores(corpus, seeds, baselines)
 
 
 def count_seeds(scores: CorpusScores) -> int:
@@ -82,9 +90,9 @@ def count_seeds(scores: CorpusScores) -> int:
     return len(scores.scores[OURS])
 
 
-def seeds_kept(corpus: Corpus, most: int) -> int:
+def seeds_kept(corpus: Corpus, most: int, baselines: Sequence[str]) -> int:
     """How many seeds, from the first on, have been measured with all methods."""
-    methods = (*DETECTORS, *METHODS)
+    methods = (*DETECTORS, *baselines)
     whole = (all(corpus.path(method, seed).exists() for method in methods) for seed in range(most))
     return len(list(takewhile(bool, whole)))
 
@@ -96,8 +104,9 @@ def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
     """
     names = [name for name in corpora if name not in GIVEN_AWAY] or list(corpora)
     counted = [corpora[name] for name in names]
-    others = {method: [method] * len(counted) for method in METHODS}
-    others[BEST] = [corpus.best_of(list(METHODS)) for corpus in counted]
+    baselines = baselines_of(counted[0])
+    others = {method: [method] * len(counted) for method in baselines}
+    others[BEST] = [corpus.best_of(baselines) for corpus in counted]
     gains = {name: mean_gain(counted, OURS, methods) for name, methods in others.items()}
     corrected = holm({name: gain.p for name, gain in gains.items()})
     closely = [name for name in (BEST, *CLOSELY) if name in others]
@@ -115,9 +124,14 @@ def summarise(corpora: dict[str, CorpusScores]) -> dict[str, Any]:
     }
 
 
+def baselines_of(corpus: CorpusScores) -> list[str]:
+    """The methods that the detector is compared with."""
+    return [method for method in corpus.scores if is_baseline(method)]
+
+
 def _row(corpus: CorpusScores) -> dict[str, Any]:
     """One corpus; metrics other than AUROC and pair accuracy on the first seed, with their intervals."""
-    best = corpus.best_of(list(METHODS))
+    best = corpus.best_of(baselines_of(corpus))
     return {
         "n": len(corpus.labels),
         "n_groups": len(set(corpus.groups)),

@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cache import OURS, WITH_PRIOR
-from benchmarks.corpus import SHIPPED_KNOWS
+from benchmarks.corpus import GIVEN_AWAY_LIMIT, SHIPPED_KNOWS
 
 RESULTS = Path(__file__).parent / "results" / "accuracy"
 BEST = "best baseline of each corpus"
 BESIDE = ("length", "text", "logprob", "best-layer probe", "all-layer probe", "SAPLMA", "DRIFT", "stack")
 """Baselines that have a column of their own where there is not room for all."""
+_STARRED = "Corpora marked * are shown and not counted: their wording alone gives the label away."
 NOT_MEASURED = "Not measured yet for this version."
 
 Results = Mapping[str, Any]
 
 
-def load_results(model: str) -> Results | None:
-    """What ``python -m benchmarks.accuracy --model MODEL`` wrote; None if it has not been run."""
-    path = RESULTS / f"{model}.json"
+def results_path(model: str, *, own: bool = False) -> Path:
+    """Where ``python -m benchmarks.accuracy --model MODEL`` writes, on given answers or its own."""
+    return RESULTS / f"{model}{'.own' if own else ''}.json"
+
+
+def load_results(model: str, *, own: bool = False) -> Results | None:
+    """What it wrote there; None if it has not been run."""
+    path = results_path(model, own=own)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
@@ -76,9 +82,8 @@ def corpora_table(results: Results | None) -> str:
     lines += [
         "",
         f"Above the best baseline on {above} of {len(gains)} corpora, the whole interval above zero on "
-        f"{clearly}; the worst difference is {worst:+.3f}. Corpora marked * are shown and not counted: their "
-        "wording alone gives the label away. The best baseline is chosen on the very answers it is measured "
-        "on, which favours it.",
+        f"{clearly}; the worst difference is {worst:+.3f}. The best baseline is chosen on the very answers "
+        "it is measured on, which favours it." + (f" {_STARRED}" if _uncounted(results) else ""),
     ]
     return "\n".join(lines)
 
@@ -115,11 +120,12 @@ def signed(interval: Mapping[str, float]) -> str:
 
 def _prior(results: Results) -> str:
     gains = results["gains_with_prior"]
+    known = [name for name in results["counted"] if name in SHIPPED_KNOWS]
     over = ", ".join(f"{name} {signed(gains[name]['mean'])}" for name in gains if name != OURS)
     return (
         "halluscope learns from the same answers as the baselines. *With prior*, its default, the detector "
         "that ships for the language model has a say besides, which learned from other facts; on corpora "
-        f"that ask for such facts ({', '.join(SHIPPED_KNOWS)}) it is left out here, too. The prior adds "
+        f"that ask for such facts ({', '.join(known)}) it is left out here, too. The prior adds "
         f"{signed(gains[OURS]['mean'])} on average; gains with it over {over}."
     )
 
@@ -129,16 +135,21 @@ def _mean_of_best(results: Results) -> float:
     return sum(row["auroc"][row["best"]]["value"] for row in rows) / len(rows)
 
 
+def _uncounted(results: Results) -> bool:
+    return len(results["counted"]) < len(results["corpora"])
+
+
 def _p(value: float) -> str:
     return "< 0.01" if value < 0.01 else f"{value:.2f}"
 
 
 def _seeds(results: Results) -> str:
     seeds = sorted({found for found in results["seeds"].values() if found})
+    given_away = f" ({GIVEN_AWAY_LIMIT} of those not counted)" if _uncounted(results) else ""
     missing = [name for name, found in results["seeds"].items() if not found]
     return (
-        f"At most {results['limit']} answers of a corpus, 5 grouped folds, {' to '.join(map(str, seeds))} "
-        f"seed{'s' if seeds[-1] > 1 else ''}.{' Not measured yet: ' if missing else ''}{', '.join(missing)}"
-        f"{'.' if missing else ''} Better and worse: corpora where the interval of the difference "
-        "lies above or below zero."
+        f"At most {results['limit']} answers of a corpus{given_away}, 5 grouped folds, "
+        f"{' to '.join(map(str, seeds))} seed{'s' if seeds[-1] > 1 else ''}. "
+        + (f"Not measured yet: {', '.join(missing)}. " if missing else "")
+        + "Better and worse: corpora where the interval of the difference lies above or below zero."
     )

@@ -34,6 +34,8 @@ WITH_PRIOR = "halluscope with prior"
 """The same with the shipped detector's say, its default; where that knows the corpus' facts, without."""
 METHODS = {**BASELINES, **PUBLISHED, **PROMPTED, **ATTENTION}
 """Every baseline that reads given answers, by its published name."""
+METHODS_ON_OWN = {**METHODS, **SAMPLED}
+"""With those that say something of an answer only where the language model gave it itself."""
 PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str, Any]]] = {
     (P_TRUE,): record_p_true,
     (PRISM, CONTRAST): record_statements,
@@ -104,12 +106,12 @@ def digest(sources: Sequence[str], lms: Sequence[LanguageModel], labelled: Seque
 
 def is_baseline(method: str) -> bool:
     """Whether a method is a baseline: if not, it is the detector or an ablation of it."""
-    return method in METHODS or method in SAMPLED
+    return method in METHODS_ON_OWN
 
 
 def new_baseline(method: str) -> Callable[[], PairClassifier]:
     """What makes a fresh estimator of a baseline."""
-    return METHODS[method] if method in METHODS else SAMPLED[method]
+    return METHODS_ON_OWN[method]
 
 
 def _sources_of_needs(needs: Sequence[str]) -> list[str]:

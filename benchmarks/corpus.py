@@ -36,7 +36,7 @@ from halluscope.records import Pair, read_records
 
 GIVEN_AWAY = ("halueval_qa", "truthfulqa", "wiki_sentences")
 """Corpora whose wording alone gives the label away: shown, not counted."""
-SHIPPED_KNOWS = ("cities", "companies", "elements", "spanish_words", "trivia")
+SHIPPED_KNOWS = ("cities", "companies", "elements", "facts", "spanish_words", "trivia")
 """Corpora that ask for facts of the kinds that shipped detectors learned from: measured without their say."""
 GIVEN_AWAY_LIMIT = 300
 """Most records of these: enough to show what wording does, and their contexts are long."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from benchmarks.cache import METHODS, OURS, WITH_PRIOR, save
+from benchmarks.cache import OURS, WITH_PRIOR, new_baseline, save
 from benchmarks.corpus import SHIPPED_KNOWS, Corpus
 from halluscope import Detector
 from halluscope.evaluation.comparison import CorpusScores
@@ -20,9 +22,9 @@ DETECTORS = (OURS, WITH_PRIOR, *ABLATIONS)
 """The detector and its variants."""
 
 
-def measure(corpus: Corpus, seed: int) -> None:
-    """Keep the out-of-fold probabilities of the detector, its ablations and all baselines for one seed."""
-    missing = [method for method in (*DETECTORS, *METHODS) if not corpus.path(method, seed).exists()]
+def measure(corpus: Corpus, seed: int, baselines: Sequence[str]) -> None:
+    """Keep the out-of-fold probabilities of the detector, its variants and some baselines for one seed."""
+    missing = [method for method in (*DETECTORS, *baselines) if not corpus.path(method, seed).exists()]
     if not missing:
         return
     y, groups = corpus.labelled.hallucinated, corpus.labelled.groups.tolist()
@@ -34,21 +36,21 @@ def measure(corpus: Corpus, seed: int) -> None:
         found = {OURS: others.pop(WITHOUT_PRIOR, own), WITH_PRIOR: own, **others}
         for method, probability in found.items():
             save(corpus.path(method, seed), probability)
-    baselines = [method for method in missing if method in METHODS]
-    with progress_bar("Baselines", len(baselines)) as advance:
-        for method in baselines:
-            baseline = METHODS[method]()
+    missing = [method for method in missing if method not in DETECTORS]
+    with progress_bar("Baselines", len(missing)) as advance:
+        for method in missing:
+            baseline = new_baseline(method)()
             if "random_state" in baseline.get_params():
                 baseline.set_params(random_state=seed)
             save(corpus.path(method, seed), out_of_fold(baseline, recorded, y, groups, folds))
             advance(1)
 
 
-def load_scores(corpus: Corpus, seeds: int) -> CorpusScores:
-    """What `measure` has kept for the first seeds, of `OURS`, its variants and all baselines."""
+def load_scores(corpus: Corpus, seeds: int, baselines: Sequence[str]) -> CorpusScores:
+    """What `measure` has kept for the first seeds."""
     scores = {
         method: np.stack([np.load(corpus.path(method, seed)) for seed in range(seeds)])
-        for method in (*DETECTORS, *METHODS)
+        for method in (*DETECTORS, *baselines)
     }
     labels, groups = corpus.labelled.hallucinated, corpus.labelled.groups.tolist()
     return CorpusScores(labels, groups, scores, RESAMPLES)

@@ -64,8 +64,10 @@ def shipped_table() -> str:
     return auroc_table(rows)
 
 
-def _accuracy(table: Callable[[Mapping[str, Any] | None], str], model: str) -> Callable[[], str]:
-    return lambda: table(load_results(model))
+def _accuracy(
+    table: Callable[[Mapping[str, Any] | None], str], model: str, *, own: bool = False
+) -> Callable[[], str]:
+    return lambda: table(load_results(model, own=own))
 
 
 def _claim(model: str) -> Callable[[], str]:
@@ -73,6 +75,7 @@ def _claim(model: str) -> Callable[[], str]:
 
 
 _BY_MODEL = {"corpora": corpora_table, "methods": methods_table, "metrics": metrics_table}
+_OWN = {"means": means_table, "corpora": corpora_table}
 TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     README: {
         "shipped": shipped_table,
@@ -81,6 +84,7 @@ TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     },
     BENCHMARKS: {
         **{f"{n} {model}": _accuracy(t, model) for model in KNOWN_MODELS for n, t in _BY_MODEL.items()},
+        **{f"own {n} {m}": _accuracy(t, m, own=True) for m in KNOWN_MODELS for n, t in _OWN.items()},
         **{f"claim {model}": _claim(model) for model in KNOWN_MODELS},
         "ablations": ablations_table,
         "transfer": transfer_table,

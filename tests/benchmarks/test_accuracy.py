@@ -1,21 +1,16 @@
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, cache, measuring
+from benchmarks import measuring
 from benchmarks.accuracy import OURS, count_seeds, load_measured, seeds_kept, summarise
 from benchmarks.corpus import Corpus
 from benchmarks.measuring import DETECTORS, load_scores, measure
 from halluscope.detector.labelled import check_labelled
-from halluscope.evaluation.baselines import BASELINES, PUBLISHED
-from halluscope.evaluation.prompted import PROMPTED
+from halluscope.evaluation.sampled import SAMPLED
 from halluscope.records import as_pairs
 from tests.samples import chance_records, labelled_records
 
-FEW = {
-    "length": BASELINES["length"],
-    "TriLens": PUBLISHED["TriLens"],
-    "P(True)": PROMPTED["P(True)"],
-}
+FEW = ("length", "TriLens", "P(True)")
 
 
 def corpus_of(lm, records, folder, name="planted"):
@@ -23,10 +18,7 @@ def corpus_of(lm, records, folder, name="planted"):
 
 
 @pytest.fixture(autouse=True)
-def few_methods(monkeypatch):
-    monkeypatch.setattr(accuracy, "METHODS", FEW)
-    monkeypatch.setattr(measuring, "METHODS", FEW)
-    monkeypatch.setattr(cache, "METHODS", FEW)
+def few_folds(monkeypatch):
     monkeypatch.setattr(measuring, "FOLDS", 3)
 
 
@@ -36,20 +28,20 @@ def planted(lm, tmp_path):
 
 
 def test_measured_once(planted, monkeypatch):
-    measure(planted, 0)
-    measure(planted, 1)
-    first = load_scores(planted, 2)
+    measure(planted, 0, FEW)
+    measure(planted, 1, FEW)
+    first = load_scores(planted, 2, FEW)
     assert set(first.scores) == {*DETECTORS, *FEW}
     assert all(scores.shape == (2, 36) for scores in first.scores.values())
     assert first.auroc(OURS) > 0.9
     assert not np.array_equal(*first.scores[OURS])  # the seeds fold the groups differently
     monkeypatch.setattr(Corpus, "recorded", None)
-    measure(planted, 0)
-    measure(planted, 1)
+    measure(planted, 0, FEW)
+    measure(planted, 1, FEW)
 
 
 def test_only_what_is_missing_is_measured(planted, monkeypatch):
-    measure(planted, 0)
+    measure(planted, 0, FEW)
     before = {method: planted.path(method, 0).stat().st_mtime_ns for method in (OURS, *FEW)}
     planted.path("length", 0).unlink()
     asked = []
@@ -60,36 +52,36 @@ def test_only_what_is_missing_is_measured(planted, monkeypatch):
         return recorded(self, methods)
 
     monkeypatch.setattr(Corpus, "recorded", recording)
-    measure(planted, 0)
+    measure(planted, 0, FEW)
     assert asked == ["length"]
     after = {method: planted.path(method, 0).stat().st_mtime_ns for method in (OURS, *FEW)}
     assert {method for method in after if after[method] != before[method]} == {"length"}
 
 
 def test_what_is_measured_so_far_is_loaded_once(planted, lm, tmp_path):
-    measure(planted, 0)
-    assert [seeds_kept(planted, most) for most in (1, 3)] == [1, 1]
+    measure(planted, 0, FEW)
+    assert [seeds_kept(planted, most, FEW) for most in (1, 3)] == [1, 1]
     other = corpus_of(lm, chance_records(18, seed=3), tmp_path, "chance")
     scores = {}
-    load_measured([other, planted], 3, scores)
+    load_measured([other, planted], 3, FEW, scores)
     assert set(scores) == {"planted"}
     assert count_seeds(scores["planted"]) == 1
     loaded = scores["planted"]
-    load_measured([other, planted], 3, scores)
+    load_measured([other, planted], 3, FEW, scores)
     assert scores["planted"] is loaded
-    measure(planted, 1)
-    load_measured([other, planted], 3, scores)
+    measure(planted, 1, FEW)
+    load_measured([other, planted], 3, FEW, scores)
     assert count_seeds(scores["planted"]) == 2
     planted.path("length", 0).unlink()
-    assert seeds_kept(planted, 1) == 0
+    assert seeds_kept(planted, 1, FEW) == 0
 
 
 def test_summary(planted, lm, tmp_path):
     chance = corpus_of(lm, chance_records(18, seed=3), tmp_path, "chance")
     scores = {}
     for each in (planted, chance):
-        measure(each, 0)
-        scores[each.name] = load_scores(each, 1)
+        measure(each, 0, FEW)
+        scores[each.name] = load_scores(each, 1, FEW)
     scores["truthfulqa"] = scores["planted"]
     results = summarise(scores)
     assert results["counted"] == ["planted", "chance"]  # wording gives the third away
@@ -106,3 +98,12 @@ def test_summary(planted, lm, tmp_path):
     assert row["gain"]["mean"]["value"] == pytest.approx(
         row["auroc"][OURS]["value"] - row["auroc"][row["best"]]["value"]
     )
+
+
+def test_own_answers_are_compared_with_what_is_sampled(planted):
+    methods = ("length", *SAMPLED)
+    measure(planted, 0, methods)
+    assert set(summarise({"planted": load_scores(planted, 1, methods)})["gains"]) == {
+        *methods,
+        "best baseline of each corpus",
+    }
