@@ -4,7 +4,8 @@ Asks the questions of a folder (``*.questions.jsonl``: ``prompt``, ``answers``, 
 and ``topic``) and those of the fact tables behind ``make models`` (corpus "facts"), lets the model answer
 greedily and labels its answers by the accepted ones. Writes to FOLDER
 
-- ``CORPUS.jsonl``: labelled answers in the record format, with ``question`` and accepted ``answers`` beside;
+- ``CORPUS.jsonl``: labelled answers in the record format, with ``question`` and accepted ``answers`` beside,
+  of the wrong ones at most three for each right one;
 - ``answers/CORPUS.jsonl``: every answer as it was given, token ids included, from which a run that was
   stopped goes on; labels are made anew from these each time: a better rule costs no second generation;
 - ``answers/to_read.jsonl``: a sample of labelled answers, to be read by hand;
@@ -46,6 +47,7 @@ CHUNK = 64
 """Questions between two safe points. Batches are made inside a chunk: a resumed run makes the same ones (one
 with a larger limit, of the last chunk, others)."""
 TO_READ = 100
+WRONG_PER_RIGHT = 3.0
 RIGHT, WRONG = "right", "wrong"
 REFUSED, EMPTY, DOUBTFUL, UNFINISHED = "refused", "empty", "doubtful", "unfinished"
 OUTCOMES = (RIGHT, WRONG, REFUSED, EMPTY, DOUBTFUL, UNFINISHED)
@@ -64,6 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--token-budget", type=int, help="most tokens in one batch: more are faster where memory allows"
     )
     parser.add_argument("--only", nargs="*", help="names of corpora")
+    parser.add_argument(
+        "--wrong-per-right",
+        type=float,
+        default=WRONG_PER_RIGHT,
+        help="most wrong answers for each right one in what is labelled, drawn at random",
+    )
     options = parser.parse_args(arguments)
     try:
         corpora = read_corpora(options.data)
@@ -72,12 +80,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lm = LanguageModel.from_pretrained(options.model)
         lm.token_budget = options.token_budget or lm.token_budget
         check_settings(options.out, settings_of(lm))
-        ask(lm, {name: corpora[name] for name in options.only or corpora}, options.out, options.limit)
+        chosen = {name: corpora[name] for name in options.only or corpora}
+        ask(lm, chosen, options.out, options.limit, options.wrong_per_right)
     except InputError as error:
         raise SystemExit(str(error)) from None
 
 
-def ask(lm: LanguageModel, corpora: dict[str, list[Question]], out: Path, limit: int | None) -> None:
+def ask(
+    lm: LanguageModel,
+    corpora: dict[str, list[Question]],
+    out: Path,
+    limit: int | None,
+    wrong_per_right: float = WRONG_PER_RIGHT,
+) -> None:
     """Ask, label, write and count, corpus after corpus."""
     labelled: list[tuple[str, Row]] = []
     print(f"{'corpus':<16}{'asked':>8}" + "".join(f"{outcome:>12}" for outcome in OUTCOMES))
@@ -90,7 +105,7 @@ def ask(lm: LanguageModel, corpora: dict[str, list[Question]], out: Path, limit:
             for question, row, outcome in zip(chosen, rows, outcomes, strict=True)
             if outcome in (RIGHT, WRONG)
         ]
-        write_whole(out / f"{name}.jsonl", records)
+        write_whole(out / f"{name}.jsonl", thin(records, wrong_per_right))
         labelled += [(name, record) for record in records]
         counts = Counter(outcomes)
         print(
@@ -205,6 +220,18 @@ def outcome_of(question: Question, row: Row) -> str:
     if label and not row["finished"]:
         return UNFINISHED
     return WRONG if label else RIGHT
+
+
+def thin(records: Sequence[Row], wrong_per_right: float) -> list[Row]:
+    """All right answers and some of the wrong ones, in their order.
+
+    Where a model is hardly ever right, more wrong answers cost time and tell nothing more: what can be said
+    about an AUROC hangs on the rarer kind.
+    """
+    wrong = [record for record in records if record["hallucinated"]]
+    most = int(wrong_per_right * (len(records) - len(wrong)))
+    kept = {record["id"] for record in draw(wrong, most, key=lambda record: str(record["id"]), salt="thin ")}
+    return [record for record in records if not record["hallucinated"] or record["id"] in kept]
 
 
 def record_of(question: Question, row: Row, outcome: str) -> Row:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from benchmarks import on_policy
-from benchmarks.on_policy import answer_questions, draw, kept_rows, outcome_of, read_corpora
+from benchmarks.on_policy import answer_questions, draw, kept_rows, outcome_of, read_corpora, thin
 from benchmarks.questions import Question
 from halluscope import LanguageModel
 from halluscope.lm.generation import Generated, generate_answers
@@ -86,6 +86,15 @@ def test_labelled_answers_and_counts(data, tmp_path, monkeypatch, capsys):
     sample = [json.loads(x) for x in (tmp_path / "out/answers/to_read.jsonl").read_text().splitlines()]
     assert sorted(x["id"] for x in sample) == sorted(pair.id for pair in pairs)
     assert set(sample[0]) == {"corpus", "id", "question", "answer", "answers", "hallucinated"}
+
+
+def test_wrong_answers_are_thinned():
+    records = [{"id": str(i), "hallucinated": i % 5 > 0} for i in range(40)]
+    kept = thin(records, 1.5)
+    assert sum(record["hallucinated"] for record in kept) == 12
+    assert [record for record in kept if not record["hallucinated"]] == records[::5]
+    assert kept == [record for record in records if record in kept]
+    assert thin(records, 4) == thin(records, 100) == records
 
 
 def test_a_stopped_run_goes_on_and_ends_the_same(data, tmp_path, monkeypatch):
