@@ -125,9 +125,8 @@ class Corpus:
 
     def recorded(self, methods: Sequence[str]) -> RecordedPairs:
         """What these methods read."""
-        needs = set(needed(new_baseline(method)() for method in methods if is_baseline(method)))
-        extras = sorted(needs & set(EXTRAS))
-        recorded = record_pairs(self.lm, self.labelled, self.states, extras=extras)
+        needs = needs_of(methods)
+        recorded = record_pairs(self.lm, self.labelled, self.states, extras=sorted(needs & set(EXTRAS)))
         for names, record in PASSES.items():
             if needs & set(names):
                 arrays = self._pass(names, record)
@@ -155,6 +154,11 @@ class Corpus:
 
     def _digest(self, sources: Sequence[str]) -> str:
         return digest(sources, [self.lm], [self.labelled])
+
+
+def needs_of(methods: Sequence[str]) -> set[str]:
+    """Names of what these methods read beside pooled states."""
+    return set(needed(new_baseline(method)() for method in methods if is_baseline(method)))
 
 
 def subset(labelled: LabelledPairs, rows: npt.NDArray[np.intp]) -> LabelledPairs:

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.corpus import Corpus, subset
+from benchmarks.corpus import Corpus, needs_of, subset
 from halluscope import Detector, LanguageModel
 from halluscope.detector.cross_fitting import measure_with
 from halluscope.detector.labelled import LabelledPairs, question_marks
@@ -71,9 +71,9 @@ class Pool:
             ]
         )
 
-    def recorded(self) -> RecordedPairs:
-        """What detector and baselines learn from."""
-        return record_pairs(self.lm, self.labelled, self.states)
+    def recorded(self, methods: Sequence[str]) -> RecordedPairs:
+        """What the detector and these baselines learn from; baselines that read what states show."""
+        return record_pairs(self.lm, self.labelled, self.states, extras=sorted(needs_of(methods)))
 
 
 class ChainedStates:

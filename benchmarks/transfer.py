@@ -116,7 +116,7 @@ def measure_all_but_one(corpora: Sequence[Corpus], pools: Mapping[str, Pool]) ->
         missing = [method for method, path in paths.items() if not path.exists()]
         if not missing:
             continue
-        recorded = pool.recorded()
+        recorded = pool.recorded(missing)
         if OURS in missing:
             missing.remove(OURS)
             save(paths[OURS], judge([fit_detector(pool, recorded)], corpus)[0])
@@ -163,7 +163,7 @@ def measure_matrix(corpora: Sequence[Corpus], pools: Mapping[str, Pool]) -> None
 def _fit_both(pool: Pool) -> tuple[Detector, PairClassifier]:
     """Detector and probe; the detector, which is slow, is kept."""
     folder = pool.corpora[0].cache / f"detector-{digest(DETECTOR, [pool.lm], [pool.labelled])}"
-    recorded = pool.recorded()
+    recorded = pool.recorded([PROBE])
     probe = METHODS[PROBE]().fit(recorded, pool.labelled.hallucinated, pool.labelled.groups.tolist())
     if not folder.exists():
         # judged as it is loaded, so that a run that goes on gives what one without a break does

@@ -57,7 +57,7 @@ def test_pairs_labels_and_states_belong_together(lm, corpora, pool):
     assert pool.labelled.pairs[: len(pool.rows[0])] == [first.pairs[row] for row in pool.rows[0]]
     labels = [pair.hallucinated for pair in pool.labelled.pairs]
     np.testing.assert_array_equal(pool.labelled.hallucinated, labels)
-    recorded = pool.recorded()
+    recorded = pool.recorded([])
     for corpus, rows, start in zip(corpora, pool.rows, (0, len(pool.rows[0])), strict=False):
         there = corpus.recorded([]).take(rows)
         here = recorded.take(range(start, start + len(rows)))
@@ -79,7 +79,7 @@ def test_chained_states_show_every_pair_its_own(lm, corpora):
 
 
 def test_the_detector_is_the_one_that_fit_gives(lm, corpora, pool):
-    detector = fit_detector(pool, pool.recorded(), seed=3)
+    detector = fit_detector(pool, pool.recorded([]), seed=3)
     expected = Detector(lm, seed=3).fit(pool.labelled.pairs)
     (judged,) = judge([detector], corpora[2])
     np.testing.assert_allclose(judged, expected.predict_proba(corpora[2].labelled.pairs)[:, 1], atol=0.02)
@@ -92,7 +92,7 @@ def test_detectors_are_heard_together_as_they_are_alone(lm, corpora):
         rows = np.arange(20)
         pool = Pool(corpus.name, [corpus], [rows])
         assert pool.labelled.pairs == subset(corpus.labelled, rows).pairs
-        detectors.append(fit_detector(pool, pool.recorded()))
+        detectors.append(fit_detector(pool, pool.recorded([])))
     together = judge(detectors, corpora[2])
     for detector, probability in zip(detectors, together, strict=True):
         np.testing.assert_allclose(judge([detector], corpora[2])[0], probability, atol=1e-6)

@@ -24,7 +24,7 @@ from halluscope.evaluation.recorded import PairClassifier
 from tests.benchmarks.named import named_corpus, questions
 from tests.samples import chance_records
 
-FEW = ("length", PROBE)
+FEW = ("length", PROBE, "question-only probe")
 SHARED = [
     {"prompt": "Who was first?", "answer": "A king.", "hallucinated": False, "group": "first"},
     {"prompt": "Who was first?", "answer": "QXQ 77.", "hallucinated": True, "group": "first"},
