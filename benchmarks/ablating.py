@@ -17,7 +17,7 @@ from halluscope.detector.readings import CHANNELS
 from halluscope.evaluation.ablations import (
     cut_to,
     feature_ablations,
-    random_reading,
+    random_readings,
     shuffle_both,
     shuffle_layers,
     shuffle_tokens,
@@ -43,7 +43,7 @@ def measure(corpus: Corpus) -> dict[str, Scores]:
         "layers shuffled": lambda c: _changed(c, "layers shuffled", transform=shuffle_layers),
         "both shuffled": lambda c: _changed(c, "both shuffled", transform=shuffle_both),
         "cut to one length": lambda c: _changed(c, "cut to one length", transform=cut_to(_short(c))),
-        "random directions": lambda c: _changed(c, "random directions", learn=random_reading),
+        "random directions": lambda c: _changed(c, "random directions", learn=random_readings),
         PERMUTED: lambda c: _changed(replace(c, labelled=permuted(c)), PERMUTED),
     }
     found: dict[str, Scores] = {}

@@ -13,16 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from halluscope.detector.classifier import PRIOR
+from halluscope.detector.moments import Rows
 from halluscope.detector.prior import Prior
-from halluscope.detector.readings import fit_reading
+from halluscope.detector.readings import fit_readings
 from halluscope.features import feature_names, measure_features
 from halluscope.folds import Fold
 from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.surfaces import Measure, Reading, Surface, record_surfaces
 
-Learner = Callable[[npt.NDArray[np.float32], npt.NDArray[np.bool_], float, npt.NDArray[np.intp]], Reading]
-"""Learns a reading as `fit_reading` does."""
+Learner = Callable[[npt.NDArray[np.float32], npt.NDArray[np.bool_], float, Sequence[Rows]], list[Reading]]
+"""Learns readings as `fit_readings` does."""
 Transform = Callable[[Surface], Surface]
 """Changes a surface before it is measured."""
 
@@ -41,7 +42,7 @@ class TrainingPart:
         Grouped; places in `rows`, each in one test part.
     """
 
-    rows: npt.NDArray[np.intp]
+    rows: Rows
     folds: list[Fold]
 
 
@@ -73,7 +74,7 @@ def cross_fit(
     measures: Sequence[Measure],
     ridge: float,
     *,
-    learn: Learner = fit_reading,
+    learn: Learner = fit_readings,
     transform: Transform | None = None,
     prior: Prior | None = None,
     progress: Callable[[int], None] | None = None,
@@ -93,8 +94,8 @@ def cross_fit(
         Channels that need no learned direction.
     ridge : float
         Penalty of the readings.
-    learn : callable, default `fit_reading`
-        What learns a reading: another one shows what the learned directions are worth.
+    learn : callable, default `fit_readings`
+        What learns readings: another one shows what the learned directions are worth.
     transform : callable, optional
         From a surface to one with the same channels and layers, applied before it is measured: what that
         destroys shows what the features rest on.
@@ -110,18 +111,21 @@ def cross_fit(
     fitted : list of CrossFitted
         One for each part.
     """
+    learned_from = [rows for part in parts for rows in (part.rows, *(part.rows[i] for i, _ in part.folds))]
+    learned = learn(states, hallucinated, ridge, learned_from)
     readings: list[Reading] = []
     finals: list[Reading] = []
     reading_of = np.empty((len(parts), len(pairs)), dtype=np.intp)
     for number, part in enumerate(parts):
-        final = learn(states, hallucinated, ridge, part.rows)
+        final, *of_folds = learned[: 1 + len(part.folds)]
+        del learned[: 1 + len(part.folds)]
         finals.append(final)
         if len(part.rows) < len(pairs):
             reading_of[number] = len(readings)
             readings.append(final)
-        for train, test in part.folds:
+        for (_, test), reading in zip(part.folds, of_folds, strict=True):
             reading_of[number, part.rows[test]] = len(readings)
-            readings.append(learn(states, hallucinated, ridge, part.rows[train]))
+            readings.append(reading)
     if prior is not None:
         reading_of = np.vstack([reading_of, np.full(len(pairs), len(readings))])
         readings.append(prior.reading)

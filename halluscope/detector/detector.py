@@ -47,7 +47,7 @@ class Detector(ClassifierMixin, BaseEstimator):
     folds : int
         Grouped folds for cross-fitting and calibration.
     ridge : float
-        Penalty of the readings, see `halluscope.detector.readings.fit_reading`.
+        Penalty of the readings, see `halluscope.detector.readings.fit_readings`.
     strength : float
         Inverse penalty of the linear member, see `SurfaceClassifier`.
     threshold : float

@@ -6,7 +6,9 @@ evidence is learned over all layers at once: what each layer adds to a single li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import operator
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator, lsmr
 from torch import Tensor
 
+from halluscope.detector.moments import Nested, Rows
 from halluscope.detector.states import POOLINGS
 from halluscope.surfaces import Reading
 
@@ -34,16 +37,18 @@ _DEPTH, _WIDTH = 0.55, 0.15  # of the layers: where truth is read best, and how 
 
 _FACTORISED = 2048  # pairs or coordinates; beyond these, steps cost less than a Gram matrix and its factors
 
+_CONSTANT = 1e-6  # deviation of a coordinate that is the same in all states but for rounding, of a mean state
+
 _ROUNDING = 1e-5  # of a projection, relative to the lengths of state and direction
 
 
-def fit_reading(
+def fit_readings(
     states: npt.NDArray[np.float32],
     hallucinated: npt.NDArray[np.bool_],
     ridge: float,
-    rows: npt.NDArray[np.intp] | None = None,
-) -> Reading:
-    """Learn the directions of `CHANNELS` by ridge regression.
+    parts: Sequence[Rows],
+) -> list[Reading]:
+    """Learn the directions of `CHANNELS` by ridge regression, anew on each of some parts of the pairs.
 
     The states x, standardised by training mean and deviation, are regressed on y = +1 (true) or -1
     (hallucinated): ``w = (X'X + penalty I)^-1 X'y`` (Hoerl and Kennard 1970). Folded back into the raw
@@ -66,32 +71,68 @@ def fit_reading(
         Labels.
     ridge : float
         Penalty of a single layer for each pair, in units of the variance of a standardised coordinate.
-    rows : ndarray of int, optional
-        The pairs to learn from; all if not given.
+    parts : sequence of ndarray of int
+        The pairs to learn from, for each reading.
 
     Returns
     -------
-    Reading
+    list of Reading
+        One for each part; no other pair has a say in it.
     """
-    rows = np.arange(len(states)) if rows is None else rows
-    y = torch.from_numpy(np.where(hallucinated[rows], -1.0, 1.0).astype(np.float32))
+    y = torch.from_numpy(np.where(hallucinated, -1.0, 1.0).astype(np.float32))
     n_layers, d = states.shape[2:]
-    directions = torch.empty(len(CHANNELS), n_layers, d)
-    directions[-1] = _evidence_directions(states, rows, y)
-    centres = torch.empty(len(CHANNELS), n_layers)
-    scales = torch.empty(len(CHANNELS), n_layers)
+    directions = torch.empty(len(parts), len(CHANNELS), n_layers, d)
+    centres = torch.empty(len(parts), len(CHANNELS), n_layers)
+    scales = torch.empty(len(parts), len(CHANNELS), n_layers)
+    for number, rows in enumerate(parts):
+        directions[number, -1] = _evidence_directions(states, rows, y[rows])
+    # moments cost a factorisation of d x d; far fewer pairs than coordinates are solved by their products
+    summed = Nested(parts) if d <= min(_FACTORISED, 2 * min(map(len, parts))) else None
     for layer in range(n_layers):  # one at a time: a copy of all layers can be gigabytes
-        pooled = {name: torch.from_numpy(states[rows, i, layer]) for i, name in enumerate(POOLINGS)}
-        for r, sources in enumerate(SOURCES.values()):
-            x = torch.cat([pooled[source] for source in sources])
-            directions[r, layer] = _ridge_direction(x, y.repeat(len(sources)), ridge * len(x))
-        projections = pooled["token"] @ directions[:, layer].T
-        # where all tokens are one, their spread is rounding error, and no unit to measure others in
-        rounding = _ROUNDING * directions[:, layer].norm(dim=1) * pooled["token"].norm(dim=1).mean()
-        centres[:, layer] = projections.mean(dim=0)
-        scales[:, layer] = torch.maximum(projections.std(dim=0), rounding.clamp_min(1e-12))
-    scales[-1] = scales[-1].square().mean().sqrt()
-    return Reading(CHANNELS, directions, centres, scales)
+        if summed:
+            _learn_from_moments(states[:, :, layer], y, ridge, summed, directions[:, :, layer])
+        for number, rows in enumerate(parts):
+            own = directions[number, :, layer]
+            if not summed:
+                _learn_from_pairs(states[rows, :, layer], y[rows], ridge, own)
+            tokens = torch.from_numpy(states[rows, POOLINGS.index("token"), layer])
+            projections = tokens @ own.T
+            # where all tokens are one, their spread is rounding error, and no unit to measure others in
+            rounding = _ROUNDING * own.norm(dim=1) * tokens.norm(dim=1).mean()
+            centres[number, :, layer] = projections.mean(dim=0)
+            scales[number, :, layer] = torch.maximum(projections.std(dim=0), rounding.clamp_min(1e-12))
+    scales[:, -1] = scales[:, -1].square().mean(dim=-1, keepdim=True).sqrt()
+    return [Reading(CHANNELS, *learned) for learned in zip(directions, centres, scales, strict=True)]
+
+
+def _learn_from_pairs(states: npt.NDArray[np.float32], y: Tensor, ridge: float, directions: Tensor) -> None:
+    """Fill in the directions (channels, d) of one layer from states (pairs, 3, d)."""
+    pooled = {name: torch.from_numpy(states[:, i]) for i, name in enumerate(POOLINGS)}
+    for direction, sources in zip(directions, SOURCES.values(), strict=False):
+        x = torch.cat([pooled[source] for source in sources])
+        direction[:] = _ridge_direction(x, y.repeat(len(sources)), ridge * len(x))
+
+
+def _learn_from_moments(
+    states: npt.NDArray[np.float32], y: Tensor, ridge: float, parts: Nested, directions: Tensor
+) -> None:
+    """Fill in the directions (parts, channels, d) of one layer from states (all pairs, 3, d)."""
+    names = sorted({source for sources in SOURCES.values() for source in sources})
+    pooled = [torch.from_numpy(states[parts.rows, POOLINGS.index(name)]).double() for name in names]
+    least = _CONSTANT * float(torch.stack([x.abs().mean() for x in pooled]).mean())
+    origin = pooled[0].mean(dim=0)  # sums of squares around it keep the digits that a variance is left with
+    pooled = [x - origin for x in pooled]
+    # zero where a pair is not in the part: its label is then in no sum, nor in the rounding of one
+    inside = torch.from_numpy(parts.inside.T).double()
+    own = y[parts.rows].double()[:, None]
+    targets = inside * (own - (inside * own).sum(dim=0) / inside.sum(dim=0))
+    products = {name: x.T @ targets for name, x in zip(names, pooled, strict=True)}
+    for number, found in parts.moments(pooled):
+        moments = dict(zip(names, found, strict=True))
+        for direction, sources in zip(directions[number], SOURCES.values(), strict=False):
+            summed = functools.reduce(operator.add, (moments[source] for source in sources))
+            xy = torch.stack([products[source][:, number] for source in sources]).sum(dim=0)
+            direction[:] = summed.ridge(xy, ridge * summed.n, least)
 
 
 def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.intp], y: Tensor) -> Tensor:
@@ -109,7 +150,7 @@ def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.i
 def _ridge_direction(x: Tensor, y: Tensor, penalty: float, weight: Tensor | None = None) -> Tensor:
     """Direction (d,) for states x of shape (n, d), whose standardised coordinates may be weighted."""
     mean = x.mean(dim=0)
-    unit = x.std(dim=0).clamp_min(1e-6 * x.abs().mean().clamp_min(1e-12))
+    unit = x.std(dim=0).clamp_min(_CONSTANT * x.abs().mean().clamp_min(1e-12))
     if weight is not None:
         unit = unit / weight
     z = (x - mean) / unit
@@ -131,8 +172,8 @@ def _iterate_ridge(z: Tensor, target: Tensor, penalty: float) -> Tensor:
     def times(matrix: Tensor) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
         return lambda vector: (matrix @ torch.from_numpy(vector.ravel()).float()).double().numpy()
 
-    operator = LinearOperator(tuple(z.shape), matvec=times(z), rmatvec=times(z.T), dtype=np.float64)
-    found = lsmr(operator, target.double().numpy(), damp=penalty**0.5, atol=1e-6, btol=1e-6, maxiter=1000)
+    product = LinearOperator(tuple(z.shape), matvec=times(z), rmatvec=times(z.T), dtype=np.float64)
+    found = lsmr(product, target.double().numpy(), damp=penalty**0.5, atol=1e-6, btol=1e-6, maxiter=1000)
     return torch.from_numpy(found[0]).float()
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from halluscope.detector.readings import fit_reading
+from halluscope.detector.moments import Rows
+from halluscope.detector.readings import fit_readings
 from halluscope.features import family_of
 from halluscope.surfaces import Reading, Surface
 
@@ -79,21 +80,24 @@ def cut_to(tokens: int) -> Callable[[Surface], Surface]:
     return cut
 
 
-def random_reading(
+def random_readings(
     states: npt.NDArray[np.float32],
     hallucinated: npt.NDArray[np.bool_],
     ridge: float,
-    rows: npt.NDArray[np.intp],
-) -> Reading:
-    """A reading whose directions are random, with centres and scales as `fit_reading` finds them.
+    parts: Sequence[Rows],
+) -> list[Reading]:
+    """Readings whose directions are random, with centres and scales as `fit_readings` finds them.
 
-    Each direction is learned from labels that are shuffled among the rows: as long and as bent by the
+    Each direction is learned from labels that are shuffled among its part's rows: as long and as bent by the
     states' own variance as a learned one, but telling nothing. The shuffle depends on the rows alone.
     """
-    generator = np.random.default_rng(zlib.crc32(np.ascontiguousarray(rows).tobytes()))
-    shuffled = hallucinated.copy()
-    shuffled[rows] = generator.permutation(hallucinated[rows])
-    return fit_reading(states, shuffled, ridge, rows)
+    readings = []
+    for rows in parts:
+        generator = np.random.default_rng(zlib.crc32(np.ascontiguousarray(rows).tobytes()))
+        shuffled = hallucinated.copy()
+        shuffled[rows] = generator.permutation(hallucinated[rows])
+        readings += fit_readings(states, shuffled, ridge, [rows])
+    return readings
 
 
 def _generator(surface: Surface) -> np.random.Generator:

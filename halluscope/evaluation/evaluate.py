@@ -12,7 +12,7 @@ from halluscope.detector import Detector
 from halluscope.detector.classifier import PRIOR, SurfaceClassifier
 from halluscope.detector.cross_fitting import Learner, TrainingPart, Transform, cross_fit
 from halluscope.detector.labelled import LabelledPairs, check_labelled, count_marked
-from halluscope.detector.readings import fit_reading
+from halluscope.detector.readings import fit_readings
 from halluscope.detector.settings import check_settings
 from halluscope.errors import InputError
 from halluscope.evaluation.baselines import BASELINES
@@ -152,7 +152,7 @@ def cross_validate(
     *,
     fit: bool = False,
     ablations: Mapping[str, Kept] = ABLATIONS,
-    learn: Learner = fit_reading,
+    learn: Learner = fit_readings,
     transform: Transform | None = None,
 ) -> tuple[Scores, dict[str, Scores]]:
     """Out-of-fold probabilities of the detector and of its ablations.

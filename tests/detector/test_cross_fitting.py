@@ -4,7 +4,7 @@ import torch
 
 from halluscope.detector.cross_fitting import TrainingPart, cross_fit, measure_with
 from halluscope.detector.labelled import check_labelled
-from halluscope.detector.readings import fit_reading
+from halluscope.detector.readings import fit_readings
 from halluscope.detector.states import pool_states
 from halluscope.features import measure_features
 from halluscope.folds import grouped_folds
@@ -36,7 +36,7 @@ class Setting:
 
     def features(self, rows, learned_from):
         """Features of some pairs under the reading learned from others, one by one."""
-        reading = fit_reading(self.states, self.y, RIDGE, learned_from)
+        reading = fit_readings(self.states, self.y, RIDGE, [learned_from])[0]
         pairs = [self.tokenized[row] for row in rows]
         return measure_features(record_surfaces(self.lm, pairs, [reading, *DEFAULT_MEASURES]))
 
@@ -71,7 +71,7 @@ def test_pairs_outside_of_the_part_are_read_as_new_answers_are(setting, crossed)
     part, half = setting.parts[0], crossed[1][0]
     outside = np.setdiff1d(np.arange(len(setting.y)), part.rows)
     assert_alike(half.features[outside], setting.features(outside, part.rows)[1])
-    final = fit_reading(setting.states, setting.y, RIDGE, part.rows)
+    final = fit_readings(setting.states, setting.y, RIDGE, [part.rows])[0]
     assert torch.equal(half.reading.directions, final.directions)
 
 

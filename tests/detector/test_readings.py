@@ -5,7 +5,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from halluscope.detector import readings
-from halluscope.detector.readings import CHANNELS, EVIDENCE, SOURCES, fit_reading
+from halluscope.detector.readings import CHANNELS, EVIDENCE, SOURCES, fit_readings
 from halluscope.detector.states import POOLINGS
 
 LAYERS = 3
@@ -15,6 +15,10 @@ def random_states(n, d, seed=0):
     rng = np.random.default_rng(seed)
     states = rng.normal(size=(n, len(POOLINGS), LAYERS, d)) * rng.uniform(0.5, 20, d) + rng.normal(size=d)
     return states.astype(np.float32), rng.random(n) < 0.4
+
+
+def fit_reading(states, hallucinated, ridge):
+    return fit_readings(states, hallucinated, ridge, [np.arange(len(states))])[0]
 
 
 def project(states, reading, channel, pooling):
@@ -28,6 +32,16 @@ def project(states, reading, channel, pooling):
 def solver(request, monkeypatch):
     if request.param == "iterated":
         monkeypatch.setattr(readings, "_FACTORISED", 1)
+
+
+def random_parts(n):
+    """As cross-fitting has them: all pairs, folds, folds of folds; and one that overlaps with others."""
+    rng = np.random.default_rng(4)
+    parts = [np.arange(n)]
+    for _ in range(3):
+        outer = np.sort(rng.choice(n, int(0.8 * n), replace=False))
+        parts += [outer, *(np.delete(outer, slice(place, None, 3)) for place in range(3))]
+    return [*parts, np.arange(n // 3)]
 
 
 @pytest.mark.usefixtures("solver")
@@ -107,10 +121,31 @@ def test_one_token_everywhere_is_no_unit_to_measure_others_in():
     assert abs(project(others, reading, "reading", "token")[:, 0]).max() < 1e6
 
 
-def test_only_the_given_rows_are_learned_from():
+@pytest.mark.parametrize(("n", "d"), [(80, 10), (40, 60)], ids=["moments", "pairs"])
+def test_parts_are_learned_from_as_if_each_were_alone(n, d):
+    states, hallucinated = random_states(n, d)
+    states += 1000  # far from the origin, as some coordinates of real states are
+    parts = random_parts(n)
+    for rows, found in zip(parts, fit_readings(states, hallucinated, 0.3, parts), strict=True):
+        alone = fit_reading(states[rows], hallucinated[rows], 0.3)
+        for name in ("directions", "centres", "scales"):
+            np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize(("n", "d"), [(80, 10), (40, 60)], ids=["moments", "pairs"])
+def test_a_label_outside_of_a_part_changes_nothing(n, d):
+    states, hallucinated = random_states(n, d)
+    parts = random_parts(n)
+    before = fit_readings(states, hallucinated, 0.3, parts)
+    for number, rows in enumerate(parts):
+        flipped = ~hallucinated
+        flipped[rows] = hallucinated[rows]
+        after = fit_readings(states, flipped, 0.3, parts)[number]
+        assert torch.equal(after.directions, before[number].directions)
+
+
+def test_a_coordinate_that_varies_only_outside_of_a_part_has_no_weight():
     states, hallucinated = random_states(80, 10)
-    rows = np.arange(0, 80, 2)
-    found = fit_reading(states, hallucinated, 0.3, rows)
-    alone = fit_reading(states[rows], hallucinated[rows], 0.3)
-    for name in ("directions", "centres", "scales"):
-        assert torch.equal(getattr(found, name), getattr(alone, name))
+    states[:60, :, :, 3] = 5.0
+    reading = fit_readings(states, hallucinated, 0.3, [np.arange(60), np.arange(80)])[0]
+    assert not reading.directions[:3, :, 3].any()

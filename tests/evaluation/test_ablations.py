@@ -4,11 +4,11 @@ import torch
 
 from halluscope.detector import Detector
 from halluscope.detector.labelled import check_labelled
-from halluscope.detector.readings import fit_reading
+from halluscope.detector.readings import fit_readings
 from halluscope.evaluation.ablations import (
     cut_to,
     feature_ablations,
-    random_reading,
+    random_readings,
     shuffle_both,
     shuffle_layers,
     shuffle_tokens,
@@ -69,9 +69,9 @@ def test_a_random_reading_tells_nothing_of_the_labels():
     states = rng.normal(size=(300, 3, 2, 8)).astype(np.float32)
     states[:, :, 1, 0] += 3 * hallucinated[:, None]
     rows = np.arange(0, 300, 2)
-    found, again = (random_reading(states, hallucinated, 0.3, rows) for _ in range(2))
+    found, again = (random_readings(states, hallucinated, 0.3, [rows])[0] for _ in range(2))
     assert torch.equal(found.directions, again.directions)
-    learned = fit_reading(states, hallucinated, 0.3, rows)
+    learned = fit_readings(states, hallucinated, 0.3, [rows])[0]
     other = np.arange(1, 300, 2)
 
     def told(reading):
@@ -89,9 +89,9 @@ def test_cross_validation_takes_them(lm):
     detector = Detector(lm, folds=2)
     seen = []
 
-    def learn(states, hallucinated, ridge, rows):
-        seen.append(rows)
-        return random_reading(states, hallucinated, ridge, rows)
+    def learn(states, hallucinated, ridge, parts):
+        seen.extend(parts)
+        return random_readings(states, hallucinated, ridge, parts)
 
     whole, _ = cross_validate(detector, labelled, recorded, folds)
     without, _ = cross_validate(detector, labelled, recorded, folds, learn=learn)
