@@ -135,13 +135,18 @@ class Corpus:
 
     def path(self, method: str, seed: int) -> Path:
         """Where the out-of-fold probabilities of a baseline, of the detector or of an ablation are kept."""
-        name = f"{seed}-{self._prior}" if method == WITH_PRIOR else str(seed)
+        name = f"{seed}-{self.prior_mark}" if method == WITH_PRIOR else str(seed)
         return path_of(self.cache, method, name, [self.lm], [self.labelled])
 
+    @property
+    def heeds_prior(self) -> bool:
+        """Whether the shipped detector may have a say: not where it knows such facts."""
+        return self.name not in SHIPPED_KNOWS
+
     @cached_property
-    def _prior(self) -> str:
+    def prior_mark(self) -> str:
         """What tells the shipped detector that has a say from another one."""
-        prior = Detector(self.lm, prior=self.name not in SHIPPED_KNOWS).find_prior()
+        prior = Detector(self.lm, prior=self.heeds_prior).find_prior()
         return "none" if prior is None else f"{zlib.crc32(prior.reading.directions.numpy().tobytes()):08x}"
 
     def _pass(self, names: Sequence[str], record: Callable[..., dict[str, Any]]) -> dict[str, Array]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.cache import OURS, WITH_PRIOR, new_baseline, save
-from benchmarks.corpus import SHIPPED_KNOWS, Corpus
+from benchmarks.corpus import Corpus
 from halluscope import Detector
 from halluscope.evaluation.comparison import CorpusScores
 from halluscope.evaluation.evaluate import ABLATIONS, WITHOUT_PRIOR, cross_validate
@@ -31,7 +31,7 @@ def measure(corpus: Corpus, seed: int, baselines: Sequence[str]) -> None:
     folds = grouped_folds(y, groups, FOLDS, seed)
     recorded = corpus.recorded(missing)
     if set(DETECTORS) & set(missing):
-        detector = Detector(corpus.lm, prior=corpus.name not in SHIPPED_KNOWS, seed=seed)
+        detector = Detector(corpus.lm, prior=corpus.heeds_prior, seed=seed)
         own, others = cross_validate(detector, corpus.labelled, recorded, folds, corpus.states)
         found = {OURS: others.pop(WITHOUT_PRIOR, own), WITH_PRIOR: own, **others}
         for method, probability in found.items():

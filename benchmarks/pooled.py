@@ -16,6 +16,7 @@ from benchmarks.corpus import Corpus, needs_of, subset
 from halluscope import Detector, LanguageModel
 from halluscope.detector.cross_fitting import measure_with
 from halluscope.detector.labelled import LabelledPairs, question_marks
+from halluscope.detector.learned import Learned
 from halluscope.evaluation.evaluate import cross_validate
 from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.evaluation.recording import record_pairs
@@ -159,12 +160,22 @@ def some_groups(
     return rows[np.isin(codes, chosen)]
 
 
-def fit_detector(pool: Pool, recorded: RecordedPairs, seed: int = 0) -> Detector:
+def fit_detector(pool: Pool, recorded: RecordedPairs, *, prior: bool = False, seed: int = 0) -> Detector:
     """The detector that `Detector.fit` gives on these pairs, from what was recorded of them."""
-    detector = Detector(pool.lm, prior=False, seed=seed)
+    detector = Detector(pool.lm, prior=prior, seed=seed)
     # without folds there is nothing to be tested: what is left is the fit on all pairs
     cross_validate(detector, pool.labelled, recorded, [], pool.states, fit=True, ablations={})
     return detector
+
+
+def judge_both(detector: Detector, corpus: Corpus) -> tuple[Scores, Scores]:
+    """Probabilities (pairs,) by what a detector that was just fitted learned itself, and with its prior."""
+    learned = Learned(detector.reading_, detector.prior_, detector.classifier_)
+    tokenized = corpus.lm.tokenize_pairs(corpus.labelled.pairs)
+    features = learned.measure(learned.record(corpus.states, tokenized, detector.measures))
+    classifier = detector.classifier_
+    alone = classifier if detector.prior_ is None else classifier.without_prior()
+    return alone.predict_proba(features)[:, 1], classifier.predict_proba(features)[:, 1]
 
 
 def judge(detectors: Sequence[Detector], corpus: Corpus) -> list[Scores]:

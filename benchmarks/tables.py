@@ -16,7 +16,7 @@ from benchmarks.ablations import ablations_table
 from benchmarks.accuracy_tables import corpora_table, load_results, means_table, methods_table, metrics_table
 from benchmarks.claim_table import claim_table, load_claim
 from benchmarks.learning_curve import learning_curve_table
-from benchmarks.transfer import transfer_table
+from benchmarks.transfer_table import transfer_table
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from models.card import auroc_table
 

@@ -1,11 +1,11 @@
 """How well does a detector carry over? ``python -m benchmarks.transfer --data DIR``.
 
 Three questions, all answered from recorded states. *All but one*: detector and baselines learn from some
-pairs of every other corpus, and are tested on the one left out. *Matrix*: they learn from one corpus and are
-tested on each other. *Across models*: the channels that need no learned direction are learned on one language
-model and tested on another (`benchmarks.across_models`). Every method learns from the very same pairs, none
-of which asks a question of the corpora it is tested on, and makes all its choices among them. Intervals come
-from the groups tested on alone.
+pairs of every other corpus whose wording does not give the label away, and are tested on the one left out.
+*Matrix*: they learn from one corpus and are tested on each other. *Across models*: the channels that need no
+learned direction are learned on one language model and tested on another (`benchmarks.across_models`). Every
+method learns from the very same pairs, none of which asks a question of the corpora it is tested on, and
+makes all its choices among them. Intervals come from the groups tested on alone.
 
 What is slow is kept in a cache folder, so that a run that was stopped goes on where it was. Writes
 ``benchmarks/results/transfer/MODEL.json``.
@@ -15,28 +15,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.across_models import across_table, measure_across, summarise_across
+from benchmarks.across_models import measure_across, summarise_across
 from benchmarks.arguments import new_parser
-from benchmarks.cache import DETECTOR, METHODS, OURS, digest, limit_size, path_of, save
-from benchmarks.corpus import Corpus, read_corpora
-from benchmarks.means import FACTS, Results, auroc_rows, compare, sets_of
-from benchmarks.pooled import Pool, fit_detector, judge, make_pool
+from benchmarks.cache import (
+    DETECTOR,
+    METHODS,
+    OURS,
+    WITH_PRIOR,
+    digest,
+    is_baseline,
+    limit_size,
+    path_of,
+    save,
+)
+from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
+from benchmarks.means import FACTS, compare, sets_of
+from benchmarks.pooled import Pool, fit_detector, judge, judge_both, make_pool
+from benchmarks.transfer_table import PROBE, RESULTS, transfer_table
 from halluscope import Detector, LanguageModel
-from halluscope.evaluation.comparison import CorpusScores
+from halluscope.evaluation.comparison import CorpusScores, mean_gain
 from halluscope.evaluation.recorded import PairClassifier
-from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
+from halluscope.lm.catalogue import KNOWN_MODELS
 from halluscope.progress import progress_bar
 
-RESULTS = Path(__file__).parent / "results" / "transfer"
-PROBE = "best-layer probe"
 OTHERS = ("length", "logprob", PROBE, "all-layer probe", "SAPLMA", "stack", "mass-mean")
 """What the detector is compared with in all but one; in the matrix it is `PROBE` alone."""
-LIMIT, EACH = 900, 150
+LIMIT, EACH = 900, 450
 
 
 def main() -> None:
@@ -85,12 +95,17 @@ def main() -> None:
 
 
 def all_but_one(corpora: Sequence[Corpus], each: int) -> dict[str, Pool]:
-    """What is learned from for each corpus that is left out: at most so many records of every other."""
+    """What is learned from for each corpus that is left out: at most so many records of every other.
+
+    Corpora whose wording gives the label away are tested on and not learned from: they teach the wording.
+    """
+    facts = [corpus for corpus in corpora if corpus.name not in GIVEN_AWAY]
     return {
         tested.name: make_pool(
-            f"all-but-{tested.name}", [corpus for corpus in corpora if corpus is not tested], [tested], each
+            f"all-but-{tested.name}", [corpus for corpus in facts if corpus is not tested], [tested], each
         )
         for tested in corpora
+        if any(corpus is not tested for corpus in facts)
     }
 
 
@@ -105,21 +120,26 @@ def one_each(corpora: Sequence[Corpus]) -> dict[str, Pool]:
 def kept_at(method: str, pool: Pool, tested: Corpus) -> Path:
     """Where the probabilities of a method that learned from a pool are kept."""
     labelled = [pool.labelled, tested.labelled]
-    return path_of(tested.cache, method, f"from-{pool.name}", [tested.lm], labelled)
+    name = f"from-{pool.name}{f'-{tested.prior_mark}' if method == WITH_PRIOR else ''}"
+    return path_of(tested.cache, method, name, [tested.lm], labelled)
 
 
 def measure_all_but_one(corpora: Sequence[Corpus], pools: Mapping[str, Pool]) -> None:
     """Keep the probabilities of all methods on each corpus after learning from its pool."""
     for corpus in corpora:
+        if corpus.name not in pools:
+            continue
         pool = pools[corpus.name]
-        paths = {method: kept_at(method, pool, corpus) for method in (OURS, *OTHERS)}
+        paths = {method: kept_at(method, pool, corpus) for method in (OURS, WITH_PRIOR, *OTHERS)}
         missing = [method for method, path in paths.items() if not path.exists()]
         if not missing:
             continue
         recorded = pool.recorded(missing)
-        if OURS in missing:
-            missing.remove(OURS)
-            save(paths[OURS], judge([fit_detector(pool, recorded)], corpus)[0])
+        if {OURS, WITH_PRIOR} & set(missing):
+            missing = [method for method in missing if is_baseline(method)]
+            detector = fit_detector(pool, recorded, prior=corpus.heeds_prior)
+            for method, probability in zip((OURS, WITH_PRIOR), judge_both(detector, corpus), strict=True):
+                save(paths[method], probability)
         tested = corpus.recorded(missing)
         with progress_bar(f"Baselines, {pool.name}", len(missing)) as advance:
             for method in missing:
@@ -176,12 +196,20 @@ def summarise_all_but_one(corpora: Sequence[Corpus], pools: Mapping[str, Pool]) 
     scores = {
         corpus.name: _scores(
             corpus,
-            {method: [np.load(kept_at(method, pools[corpus.name], corpus))] for method in (OURS, *OTHERS)},
+            {
+                method: [np.load(kept_at(method, pools[corpus.name], corpus))]
+                for method in (OURS, WITH_PRIOR, *OTHERS)
+            },
         )
         for corpus in corpora
+        if corpus.name in pools
     }
     sizes = {name: len(pool.labelled.pairs) for name, pool in pools.items()}
-    return {"trained_on": sizes, **compare(scores, sets_of(scores))}
+    with_prior = {
+        title: asdict(mean_gain([scores[n] for n in names], WITH_PRIOR, [PROBE] * len(names)))
+        for title, names in sets_of(scores).items()
+    }
+    return {"trained_on": sizes, **compare(scores, sets_of(scores)), "with_prior": with_prior}
 
 
 def summarise_matrix(corpora: Sequence[Corpus], pools: Mapping[str, Pool]) -> dict[str, Any]:
@@ -213,55 +241,6 @@ def summarise_matrix(corpora: Sequence[Corpus], pools: Mapping[str, Pool]) -> di
 def _scores(corpus: Corpus, scores: Mapping[str, Sequence[np.ndarray[Any, Any]]]) -> CorpusScores:
     stacked = {method: np.stack(probabilities) for method, probabilities in scores.items()}
     return CorpusScores(corpus.labelled.hallucinated, corpus.labelled.groups.tolist(), stacked)
-
-
-def transfer_table(results: Results | None = None) -> str:
-    """What was measured as Markdown; of the default language model if no results are given."""
-    if results is None:
-        path = RESULTS / f"{DEFAULT_MODEL}.json"
-        if not path.exists():
-            return "Not measured yet for this version."
-        results = json.loads(path.read_text(encoding="utf-8"))
-    parts = []
-    if "all_but_one" in results:
-        sizes = results["all_but_one"]["trained_on"].values()
-        parts.append(
-            f"Trained on {min(sizes):,} to {max(sizes):,} pairs of all corpora but the one tested on:\n\n"
-            + "\n".join(auroc_rows(results["all_but_one"]))
-        )
-    if "matrix" in results:
-        parts.append(
-            f"Trained on one corpus (rows), tested on another (columns), {OURS} / {PROBE}:\n\n"
-            + matrix_table(results["matrix"])
-        )
-    if "across_models" in results:
-        parts.append(
-            "Channels without a learned direction, trained on one language model and tested on held-out "
-            "questions on another:\n\n" + across_table(results["across_models"])
-        )
-    return "\n\n".join(parts)
-
-
-def matrix_table(matrix: Results) -> str:
-    """One row for each corpus learned from, one column for each tested on; last, the means."""
-    names = list(matrix["cells"])
-    lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    for trained, row in matrix["cells"].items():
-        cells = [_both(row[tested]) if tested in row else "" for tested in names]
-        lines.append(f"| {trained} | {' | '.join(cells)} |")
-    means = [_both(matrix["corpora"][name]["auroc"]) if name in matrix["corpora"] else "" for name in names]
-    lines.append(f"| **mean** | {' | '.join(means)} |")
-    for title, mean in matrix["means"].items():
-        gain = mean["gains"][PROBE]["mean"]
-        lines.append(
-            f"\nMean of {title}: {_both(mean['auroc'])}, "
-            f"gain {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})."
-        )
-    return "\n".join(lines)
-
-
-def _both(auroc: Mapping[str, Any]) -> str:
-    return f"{auroc[OURS]['value']:.3f} / {auroc[PROBE]['value']:.3f}"
 
 
 if __name__ == "__main__":

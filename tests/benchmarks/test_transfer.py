@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 from benchmarks import pooled, transfer
-from benchmarks.cache import OURS
+from benchmarks.cache import OURS, WITH_PRIOR
 from benchmarks.corpus import Corpus
 from benchmarks.means import FACTS
 from benchmarks.pooled import Pool
 from benchmarks.transfer import (
-    PROBE,
     all_but_one,
     kept_at,
     measure_all_but_one,
@@ -18,8 +17,8 @@ from benchmarks.transfer import (
     one_each,
     summarise_all_but_one,
     summarise_matrix,
-    transfer_table,
 )
+from benchmarks.transfer_table import PROBE, transfer_table
 from halluscope.evaluation.recorded import PairClassifier
 from tests.benchmarks.named import named_corpus, questions
 from tests.samples import chance_records
@@ -149,6 +148,14 @@ def test_only_what_is_missing_is_measured(corpora, measured, passed):
     assert (len(passed["detector"]), len(passed["baseline"])) == (0, 1)
 
 
+def test_what_wording_gives_away_is_tested_on_and_not_learned_from(corpora):
+    given_away = replace(corpora[1], name="truthfulqa")
+    pools = all_but_one([corpora[0], given_away, corpora[2]], 30)
+    learned = {name: [corpus.name for corpus in pool.corpora] for name, pool in pools.items()}
+    assert learned == {"animals": ["chance"], "truthfulqa": ["animals", "chance"], "chance": ["animals"]}
+    assert list(all_but_one([corpora[0], given_away], 30)) == ["truthfulqa"]
+
+
 def test_table(corpora, measured):
     pools, singles = measured
     results = {
@@ -156,6 +163,9 @@ def test_table(corpora, measured):
         "matrix": summarise_matrix(corpora, singles),
     }
     text = transfer_table(json.loads(json.dumps(results)))
+    # nothing ships for the tiny model
+    gain = results["all_but_one"]["means"][FACTS]["gains"][PROBE]["mean"]["value"]
+    assert f"gain of {WITH_PRIOR} over {PROBE} {gain:+.3f}" in text
     own = results["all_but_one"]["corpora"]["cities"]["auroc"]
     assert f"| cities | **{own[OURS]['value']:.3f}**" in text
     cell = results["matrix"]["cells"]["animals"]["cities"]
@@ -165,5 +175,5 @@ def test_table(corpora, measured):
 
 
 def test_no_results_no_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.transfer_table.RESULTS", tmp_path)
     assert transfer_table() == "Not measured yet for this version."
