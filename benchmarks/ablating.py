@@ -86,5 +86,5 @@ def _cross_validate(corpus: Corpus, **changes: Any) -> tuple[Scores, dict[str, S
 
 
 def _short(corpus: Corpus) -> int:
-    lengths = [len(pair.tokens) for pair in corpus.lm.tokenize_pairs(corpus.labelled.pairs)]
+    lengths = [len(pair.tokens) for pair in corpus.tokenized]
     return max(1, int(np.percentile(lengths, SHORT)))

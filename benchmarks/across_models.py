@@ -97,8 +97,7 @@ def view_all(views: Sequence[Corpus]) -> tuple[tuple[str, ...], list[View]]:
     """Names of the features, and what each language model shows."""
     shown = []
     for view in views:
-        tokenized = view.lm.tokenize_pairs(view.labelled.pairs)
-        names, features = measure_features(record_surfaces(view.states, tokenized, DEFAULT_MEASURES))
+        names, features = measure_features(record_surfaces(view.states, view.tokenized, DEFAULT_MEASURES))
         shown.append(View(features, view.recorded(NUMBERS)))
     return names, shown
 

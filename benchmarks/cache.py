@@ -48,7 +48,7 @@ RECORDING = tuple(
     f"lm/{name}.py"
     for name in (
         *("anatomy", "encoding", "language_model", "messages"),
-        *("offsets", "recording", "stored", "tokens"),
+        *("offsets", "packing", "primer", "recording", "stored", "tokens"),
     )
 )
 DETECTOR = (*RECORDING, "surfaces", "features", "detector", "folds.py", "evaluation/evaluate.py")

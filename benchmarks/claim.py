@@ -133,7 +133,7 @@ def compare(corpus: Corpus) -> tuple[list[str], MatchedDifferences]:
     """Differences of every measure of roughness and peaks, and last of the number of tokens."""
     names, features = surface_features(corpus)
     kept = [column for column, name in enumerate(names) if family_of(name) in ("roughness", "peaks")]
-    tokens = [len(pair.tokens) for pair in corpus.lm.tokenize_pairs(corpus.labelled.pairs)]
+    tokens = [len(pair.tokens) for pair in corpus.tokenized]
     differences = matched_differences(
         np.column_stack([features[:, kept], tokens]),
         corpus.labelled.hallucinated,
@@ -157,12 +157,11 @@ def surface_features(corpus: Corpus) -> tuple[list[str], npt.NDArray[np.float64]
         labelled, source = corpus.labelled, corpus.states
         y, n = labelled.hallucinated, len(labelled.pairs)
         folds = grouped_folds(y, labelled.groups, detector.folds, detector.seed)
-        tokenized = corpus.lm.tokenize_pairs(labelled.pairs)
-        states = pool_states(source, tokenized)
+        states = pool_states(source, corpus.tokenized)
         part = TrainingPart(np.arange(n), folds)
         with progress_bar(f"Measuring {corpus.name}", n) as advance:
             names, (crossed,) = cross_fit(
-                source, tokenized, states, y, [part], MEASURES, detector.ridge, progress=advance
+                source, corpus.tokenized, states, y, [part], MEASURES, detector.ridge, progress=advance
             )
         save(path, {"names": np.array(names), "features": crossed.features})
     with np.load(path) as kept:

@@ -31,7 +31,9 @@ from halluscope.detector.labelled import LabelledPairs, check_labelled
 from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.recorded import RecordedPairs, needed
 from halluscope.evaluation.recording import record_pairs
+from halluscope.lm.primer import PRIMER, Primer
 from halluscope.lm.stored import StoredStates
+from halluscope.lm.tokens import TokenizedPair
 from halluscope.records import Pair, read_records
 
 GIVEN_AWAY = ("halueval_qa", "truthfulqa", "wiki_sentences")
@@ -107,26 +109,36 @@ class Corpus:
     labelled : LabelledPairs
     cache : Path
         Folder for its states and probabilities.
+    primer : sequence of (str, str)
+        What every pair is read behind.
     """
 
     name: str
     lm: LanguageModel
     labelled: LabelledPairs
     cache: Path
+    primer: Primer = PRIMER
+
+    @cached_property
+    def tokenized(self) -> list[TokenizedPair]:
+        """Tokens of the pairs as detectors read them: behind the primer."""
+        return self.lm.tokenize_pairs(self.labelled.pairs, primer=self.primer)
 
     @cached_property
     def states(self) -> StoredStates:
         """Recorded states on disk, recorded now if they are not there."""
         folder = self.cache / f"states-{self._digest(RECORDING)}"
         if not folder.exists():
-            StoredStates.record(self.lm, self.lm.tokenize_pairs(self.labelled.pairs), folder)
+            StoredStates.record(self.lm, self.tokenized, folder)
         os.utime(folder)  # used last: removed last
         return StoredStates(folder)
 
     def recorded(self, methods: Sequence[str]) -> RecordedPairs:
         """What these methods read."""
         needs = needs_of(methods)
-        recorded = record_pairs(self.lm, self.labelled, self.states, extras=sorted(needs & set(EXTRAS)))
+        recorded = record_pairs(
+            self.lm, self.labelled, self.states, extras=sorted(needs & set(EXTRAS)), primer=self.primer
+        )
         for names, record in PASSES.items():
             if needs & set(names):
                 arrays = self._pass(names, record)
@@ -146,7 +158,7 @@ class Corpus:
     @cached_property
     def prior_mark(self) -> str:
         """What tells the shipped detector that has a say from another one."""
-        prior = Detector(self.lm, prior=self.heeds_prior).find_prior()
+        prior = Detector(self.lm, prior=self.heeds_prior, primer=self.primer).find_prior()
         return "none" if prior is None else f"{zlib.crc32(prior.reading.directions.numpy().tobytes()):08x}"
 
     def _pass(self, names: Sequence[str], record: Callable[..., dict[str, Any]]) -> dict[str, Array]:

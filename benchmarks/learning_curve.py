@@ -94,11 +94,10 @@ def measure_detector(curve: Curve, sets: Sequence[Drawn], states: npt.NDArray[np
     """Keep what the detector says, all its readings being taken in one pass over the stored states."""
     corpus, test = curve.corpus, curve.split[1]
     y, detector = corpus.labelled.hallucinated, Detector(corpus.lm, prior=False)
-    tokenized = corpus.lm.tokenize_pairs(corpus.labelled.pairs)
     with progress_bar(f"Measuring surfaces, {corpus.name}", len(y)) as advance:
         names, fitted = cross_fit(
             corpus.states,
-            tokenized,
+            corpus.tokenized,
             states,
             y,
             [drawn.part for drawn in sets],

@@ -21,6 +21,7 @@ from halluscope.evaluation.evaluate import cross_validate
 from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.evaluation.recording import record_pairs
 from halluscope.folds import group_codes
+from halluscope.lm.primer import PRIMER
 from halluscope.lm.recording import LayerState
 from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
@@ -67,14 +68,16 @@ class Pool:
         """Recorded states of these pairs."""
         return ChainedStates(
             [
-                (corpus.states, self.lm.tokenize_pairs(subset(corpus.labelled, rows).pairs))
+                (corpus.states, [corpus.tokenized[row] for row in rows])
                 for corpus, rows in zip(self.corpora, self.rows, strict=True)
             ]
         )
 
     def recorded(self, methods: Sequence[str]) -> RecordedPairs:
         """What the detector and these baselines learn from; baselines that read what states show."""
-        return record_pairs(self.lm, self.labelled, self.states, extras=sorted(needs_of(methods)))
+        return record_pairs(
+            self.lm, self.labelled, self.states, extras=sorted(needs_of(methods)), primer=PRIMER
+        )
 
 
 class ChainedStates:
@@ -171,8 +174,7 @@ def fit_detector(pool: Pool, recorded: RecordedPairs, *, prior: bool = False, se
 def judge_both(detector: Detector, corpus: Corpus) -> tuple[Scores, Scores]:
     """Probabilities (pairs,) by what a detector that was just fitted learned itself, and with its prior."""
     learned = Learned(detector.reading_, detector.prior_, detector.classifier_)
-    tokenized = corpus.lm.tokenize_pairs(corpus.labelled.pairs)
-    features = learned.measure(learned.record(corpus.states, tokenized, detector.measures))
+    features = learned.measure(learned.record(corpus.states, corpus.tokenized, detector.measures))
     classifier = detector.classifier_
     alone = classifier if detector.prior_ is None else classifier.without_prior()
     return alone.predict_proba(features)[:, 1], classifier.predict_proba(features)[:, 1]
@@ -192,10 +194,9 @@ def judge(detectors: Sequence[Detector], corpus: Corpus) -> list[Scores]:
     list of ndarray of shape (pairs,)
         Probability of *hallucinated* for each detector.
     """
-    tokenized = corpus.lm.tokenize_pairs(corpus.labelled.pairs)
-    reading_of = np.repeat(np.arange(len(detectors))[:, None], len(tokenized), axis=1)
+    reading_of = np.repeat(np.arange(len(detectors))[:, None], len(corpus.tokenized), axis=1)
     readings = [detector.reading_ for detector in detectors]
-    _, features = measure_with(corpus.states, tokenized, detectors[0].measures, readings, reading_of)
+    _, features = measure_with(corpus.states, corpus.tokenized, detectors[0].measures, readings, reading_of)
     return [
         detector.classifier_.predict_proba(rows)[:, 1]
         for detector, rows in zip(detectors, features, strict=True)

@@ -45,12 +45,19 @@ class ContextWindowError(InputError):
         Tokens of prompt and answer together.
     window : int
         Tokens that the language model can read.
+    primer : int
+        Tokens that a detector's primer adds.
     """
 
-    def __init__(self, length: int, window: int) -> None:
+    def __init__(self, length: int, window: int, primer: int = 0) -> None:
+        behind, without = "", ""
+        if primer:
+            behind = f" and {primer} more with the detector's primer"
+            without = " train a detector without a primer (--no-primer, Python: primer=()),"
         super().__init__(
-            f"prompt and answer are {length} tokens together, but the language model reads at most {window}: "
-            "shorten the context or the answer, or use a model with a longer context window"
+            f"prompt and answer are {length} tokens together{behind}, but the language model reads at most "
+            f"{window}: shorten the context or the answer,{without} or use a model with a longer context "
+            "window"
         )
         self.length = length
         self.window = window

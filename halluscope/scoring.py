@@ -22,7 +22,7 @@ def check_records(path: Path, detector: Detector) -> int:
     """Read and tokenise a file whole, so that a bad record is found before the work; returns its length."""
     count = 0
     for pair in read_records(path):
-        detector.lm.tokenize_pairs([pair])
+        detector.tokenize([pair])
         count += 1
     if not count:
         raise InputError(f"{path} holds no records")

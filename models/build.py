@@ -57,7 +57,7 @@ def build(model: str, seed: int, folder: Path) -> None:
     known = [pair for pair in pairs if is_trained_on(str(pair.topic), unknown)]
     lm = LanguageModel.from_pretrained(model)
     detector = Detector(lm, prior=False, seed=seed)
-    recorded = record_pairs(lm, check_labelled(known, None, None))
+    recorded = record_pairs(lm, check_labelled(known, None, None), primer=detector.primer)
     inside, _ = evaluate(
         detector, known, n_folds=5, seed=seed, baselines=BASELINES, ablations={}, fit=True, recorded=recorded
     )

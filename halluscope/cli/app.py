@@ -37,6 +37,12 @@ PriorOption = Annotated[
         "--prior/--no-prior", help="Let the detector that ships for the language model, if any, have a say."
     ),
 ]
+PrimerOption = Annotated[
+    bool,
+    typer.Option(
+        "--primer/--no-primer", help="Read answers behind a fixed conversation about well-known facts."
+    ),
+]
 DetectorOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
@@ -149,11 +155,12 @@ def train(
     seed: Annotated[int, typer.Option("--seed", help="For folds and boosting.")] = 0,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-fitting.")] = 4,
     prior: PriorOption = True,
+    primer: PrimerOption = True,
 ) -> None:
     """Train a detector on labelled pairs with your own model."""
     from halluscope.cli.learning import train_detector
 
-    detector = train_detector(pairs, out, model, seed, folds, prior)
+    detector = train_detector(pairs, out, model, seed, folds, prior, primer)
     training = detector.training_
     found = training["out_of_fold"]
     say = f", with the say of the shipped detector '{detector.prior_.name}'" if detector.prior_ else ""
@@ -174,11 +181,12 @@ def evaluate(
     model: ModelOption = None,
     seed: Annotated[int, typer.Option("--seed", help="For folds, boosting and the bootstrap.")] = 0,
     prior: PriorOption = True,
+    primer: PrimerOption = True,
 ) -> None:
     """Measure a detector, or by cross-validation how well one can be trained, beside the dull baselines."""
     from halluscope.cli.learning import evaluate_file
 
-    evaluate_file(pairs, out, detector, folds, model, seed, prior)
+    evaluate_file(pairs, out, detector, folds, model, seed, prior, primer)
 
 
 @app.command()

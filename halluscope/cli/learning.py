@@ -15,6 +15,7 @@ from halluscope.evaluation.evaluate import evaluate
 from halluscope.evaluation.report import print_results, write_results
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.primer import PRIMER
 from halluscope.progress import progress_bar
 from halluscope.records import Pair, read_records
 from halluscope.scoring import check_records, score_file
@@ -57,31 +58,44 @@ def score_pairs(path: Path, out: Path, model: str | None, folder: Path | None) -
         score_file(path, out, detector, progress=advance)
 
 
-def train_detector(path: Path, out: Path, model: str, seed: int, folds: int, prior: bool) -> Detector:
+def train_detector(
+    path: Path, out: Path, model: str, seed: int, folds: int, prior: bool, primer: bool
+) -> Detector:
     """Train on a file and save."""
     pairs = _read_labelled(path)
     check_out_folder(out)
     check_target(out)
     Detector.check(pairs, folds=folds, seed=seed)
-    detector = Detector(load_language_model(model), folds=folds, prior=prior, seed=seed).fit(pairs)
+    detector = _new_detector(model, prior, primer, seed=seed).set_params(folds=folds).fit(pairs)
     detector.save(out)
     return detector
 
 
 def evaluate_file(
-    path: Path, out: Path, folder: Path | None, folds: int, model: str | None, seed: int, prior: bool
+    path: Path,
+    out: Path,
+    folder: Path | None,
+    folds: int,
+    model: str | None,
+    seed: int,
+    prior: bool,
+    primer: bool,
 ) -> None:
     """Evaluate on a file, write ``results.json`` and ``predictions.jsonl``, and print the table."""
     pairs = _read_labelled(path)
     check_out_folder(out)
     Detector.check(pairs, folds=folds, seed=seed)
     if folder is None:
-        detector = Detector(load_language_model(model or DEFAULT_MODEL), prior=prior, seed=seed)
+        detector = _new_detector(model or DEFAULT_MODEL, prior, primer, seed=seed)
     else:
         detector = load_quietly(model, folder)
     results, predictions = evaluate(detector, pairs, n_folds=folds, seed=seed)
     write_results(out, results, predictions)
     print_results(results)
+
+
+def _new_detector(model: str, prior: bool, primer: bool, *, seed: int) -> Detector:
+    return Detector(load_language_model(model), prior=prior, primer=PRIMER if primer else (), seed=seed)
 
 
 def _read_labelled(path: Path) -> list[Pair]:

@@ -26,6 +26,7 @@ from halluscope.detector.states import pool_states
 from halluscope.errors import FingerprintError, InputError
 from halluscope.folds import grouped_folds
 from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.primer import PRIMER, Primer
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.progress import progress_bar
 from halluscope.records import Answer, Pair, Prompt, as_pairs
@@ -55,6 +56,10 @@ class Detector(ClassifierMixin, BaseEstimator):
     prior : bool
         Let the detector that ships for exactly this language model have a say, where one does; what it counts
         is learned from the training pairs. False to learn from these alone.
+    primer : sequence of (str, str)
+        Well-known questions with true answers, put before every prompt as an earlier part of the
+        conversation: see `halluscope.lm.primer`. As many of them as fit into a quarter of the context window.
+        Empty to read answers behind their own prompts alone.
     seed : int
         For folds and boosting.
     progress : bool, optional
@@ -95,6 +100,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         strength: float = 0.01,
         threshold: float = 0.5,
         prior: bool = True,
+        primer: Primer = PRIMER,
         seed: int = 0,
         progress: bool | None = None,
     ) -> None:
@@ -104,6 +110,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         self.strength = strength
         self.threshold = threshold
         self.prior = prior
+        self.primer = primer
         self.seed = seed
         self.progress = progress
 
@@ -161,7 +168,7 @@ class Detector(ClassifierMixin, BaseEstimator):
             )
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
-        tokenized = self.lm.tokenize_pairs(labelled.pairs)
+        tokenized = self.tokenize(labelled.pairs)
         n, prior = len(tokenized), self.find_prior()
         with progress_bar("Reading answers", n, show=self.progress) as advance:
             states = pool_states(self.lm, tokenized, progress=advance)
@@ -180,10 +187,14 @@ class Detector(ClassifierMixin, BaseEstimator):
         return self.fit_features(names, crossed, labelled, prior)
 
     def find_prior(self) -> Prior | None:
-        """What `fit` lets have a say beside the training pairs: None if nothing ships for the model."""
+        """What `fit` lets have a say beside the pairs: None if nothing ships for model and primer."""
         from halluscope.detector.shipped import shipped_prior
 
-        return shipped_prior(self.lm) if self.prior else None
+        return shipped_prior(self.lm, self.primer) if self.prior else None
+
+    def tokenize(self, pairs: Sequence[Pair]) -> list[TokenizedPair]:
+        """Tokens of pairs as this detector reads them: behind its primer."""
+        return self.lm.tokenize_pairs(pairs, primer=self.primer)
 
     def fit_features(
         self,
@@ -219,7 +230,7 @@ class Detector(ClassifierMixin, BaseEstimator):
     def predict_proba(self, pairs: Any) -> npt.NDArray[np.float64]:
         """Calibrated probabilities (pairs, 2): not hallucinated, hallucinated."""
         learned = self._learned
-        tokenized = self.lm.tokenize_pairs(self._unlabelled(pairs))
+        tokenized = self.tokenize(self._unlabelled(pairs))
         with self._progress(len(tokenized)) as advance:
             chunks = (tokenized[start : start + _CHUNK] for start in range(0, len(tokenized), _CHUNK))
             rows = [learned.measure(self._record(chunk, advance)) for chunk in chunks]
@@ -253,7 +264,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         start = time.perf_counter()
         pairs = self._unlabelled(pairs)
         with self._progress(len(pairs)) as advance:
-            surfaces = self._record(self.lm.tokenize_pairs(pairs), advance)
+            surfaces = self._record(self.tokenize(pairs), advance)
         rows = learned.measure(surfaces)
         probabilities = learned.judge(rows)[:, 1]
         seconds = (time.perf_counter() - start) / len(pairs)
@@ -290,13 +301,13 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     @property
     def identity(self) -> str:
-        """Digest of all that its scores depend on: what it has learned, its threshold, the model, its dtype.
+        """Digest of all that its scores depend on: what it has learned, threshold, primer, model and dtype.
 
         Equal for every load of one saved detector. Saving and loading may change it once, since
         scikit-learn's estimators come back with other internals than they were fitted with.
         """
         learned, threshold = self._learned.digest(), repr(float(self.threshold))
-        parts = [learned, threshold, self.lm.fingerprint, str(self.lm.model.dtype)]
+        parts = [learned, threshold, repr(self.primer), self.lm.fingerprint, str(self.lm.model.dtype)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property

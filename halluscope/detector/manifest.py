@@ -68,6 +68,10 @@ def _check_fields(path: Path, manifest: dict[str, Any]) -> None:
     if set(settings) != set(SETTINGS):
         raise DetectorError(f"{path}: settings {sorted(settings)} are not {sorted(SETTINGS)}: train it anew")
     try:
+        settings["primer"] = tuple(map(tuple, settings["primer"]))  # JSON has lists only
+    except TypeError:
+        raise DetectorError(f"{path} is damaged: field 'settings.primer' is of the wrong type") from None
+    try:
         check_settings(settings)
     except InputError as error:
         raise DetectorError(f"{path} is damaged: field 'settings': {error}") from None

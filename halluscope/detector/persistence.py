@@ -82,7 +82,7 @@ def save_detector(detector: Detector, folder: Path) -> Path:
             "layers": detector.lm.n_layers,
             "width": detector.lm.hidden_size,
         },
-        "settings": {name: np.asarray(getattr(detector, name)).item() for name in SETTINGS},
+        "settings": {name: _plain(getattr(detector, name)) for name in SETTINGS},
         "features": list(detector.feature_names_in_),
         "training": detector.training_,
         "prior": _describe_prior(detector.prior_),
@@ -104,6 +104,11 @@ def save_detector(detector: Detector, folder: Path) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
     detector.name_ = folder.name
     return folder
+
+
+def _plain(setting: Any) -> Any:
+    """A setting as JSON keeps it."""
+    return setting if isinstance(setting, tuple) else np.asarray(setting).item()
 
 
 def check_target(folder: Path) -> None:

@@ -9,12 +9,23 @@ from typing import Any
 
 from halluscope.errors import InputError
 
+
+def _is_exchange(value: object) -> bool:
+    """Whether a value is a question with its answer, both not blank."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(text, str) and bool(text.strip()) for text in value)
+    )
+
+
 _RULES: dict[str, tuple[type, Callable[[Any], bool], str]] = {
     "folds": (Integral, lambda v: v >= 2, "a whole number of at least 2"),
     "ridge": (Real, lambda v: 0 < v < math.inf, "a number above 0"),
     "strength": (Real, lambda v: 0 < v < math.inf, "a number above 0"),
     "threshold": (Real, lambda v: 0 <= v <= 1, "a number between 0 and 1"),
     "prior": (bool, lambda v: True, "True or False"),
+    "primer": (tuple, lambda v: all(map(_is_exchange, v)), "a tuple of (question, answer) pairs of texts"),
     "seed": (Integral, lambda v: 0 <= v < 2**32, "a whole number from 0 to 2**32 - 1"),
 }
 

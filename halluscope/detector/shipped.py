@@ -13,6 +13,7 @@ from halluscope.detector.prior import Prior, prior_from
 from halluscope.errors import DetectorError
 from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.primer import PRIMER, Primer
 from halluscope.records import Answer, Prompt
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -50,8 +51,8 @@ def shipped_detector(model: str) -> Path:
     return detectors[model]
 
 
-def shipped_prior(lm: LanguageModel) -> Prior | None:
-    """The prior that the detector shipped for exactly this language model is; None if none ships for it.
+def shipped_prior(lm: LanguageModel, primer: Primer = PRIMER) -> Prior | None:
+    """The prior that the detector shipped for exactly this language model and primer is; None if none is.
 
     Raises
     ------
@@ -59,7 +60,8 @@ def shipped_prior(lm: LanguageModel) -> Prior | None:
         If it cannot be loaded; the message says how to learn without it.
     """
     for folder in shipped_detectors().values():
-        if read_manifest(folder)["model"]["fingerprint"] == lm.fingerprint:
+        manifest = read_manifest(folder)
+        if manifest["model"]["fingerprint"] == lm.fingerprint and manifest["settings"]["primer"] == primer:
             try:
                 return prior_from(Detector.load(folder, lm))
             except DetectorError as error:

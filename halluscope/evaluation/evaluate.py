@@ -99,7 +99,14 @@ def evaluate(
         _training_parts(detector, labelled, [train for train, _ in folds])
     if recorded is None:
         extras = needed(BASELINES[baseline]() for baseline in baselines)
-        recorded = record_pairs(detector.lm, labelled, source, extras=extras, progress=detector.progress)
+        recorded = record_pairs(
+            detector.lm,
+            labelled,
+            source,
+            extras=extras,
+            primer=detector.primer,
+            progress=detector.progress,
+        )
     fold_of: list[int | None] = [None] * len(y)
     ablated: dict[str, Scores] = {}
     if fitted:
@@ -187,7 +194,7 @@ def cross_validate(
     parts = _training_parts(detector, labelled, [train for train, _ in folds])
     if fit:
         parts += _training_parts(detector, labelled, [np.arange(len(y))])
-    tokenized = detector.lm.tokenize_pairs(labelled.pairs)
+    tokenized = detector.tokenize(labelled.pairs)
     prior = detector.find_prior()
     with progress_bar("Measuring surfaces", len(y), show=detector.progress) as advance:
         names, fitted = cross_fit(

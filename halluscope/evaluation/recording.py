@@ -15,6 +15,7 @@ from halluscope.errors import InputError
 from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.primer import Primer
 from halluscope.lm.recording import LayerState
 from halluscope.lm.stored import StateSource
 from halluscope.progress import progress_bar
@@ -28,6 +29,7 @@ def record_pairs(
     source: StateSource | None = None,
     *,
     extras: Sequence[str] = (),
+    primer: Primer = (),
     progress: bool | None = None,
 ) -> RecordedPairs:
     """Record labelled pairs.
@@ -43,6 +45,8 @@ def record_pairs(
     extras : sequence of str, default ()
         Names from `halluscope.evaluation.extras.EXTRAS`: what is recorded of each answer beside its pooled
         states, shape (pairs, ...). Baselines say in ``needs`` what they need.
+    primer : sequence of (str, str), default ()
+        What every pair is read behind, see `halluscope.lm.primer`; the detector's own for its evaluation.
     progress : bool, optional
         Show a progress bar; only on an interactive standard error if not given.
 
@@ -54,7 +58,7 @@ def record_pairs(
     if unknown := set(extras) - set(EXTRAS):
         names = ", ".join(map(repr, sorted(unknown)))
         raise InputError(f"no extra is called {names}: there are {', '.join(EXTRAS)}")
-    tokenized = lm.tokenize_pairs(labelled.pairs)
+    tokenized = lm.tokenize_pairs(labelled.pairs, primer=primer)
     source = source or lm
     pooler = StatePooler(source, tokenized)
     recorders = {name: EXTRAS[name](len(tokenized), source) for name in extras}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from halluscope.detector import Detector
-from halluscope.detector.labelled import check_labelled
+from halluscope.detector.labelled import LabelledPairs, check_labelled
 from halluscope.evaluation.baselines import BASELINES
 from halluscope.evaluation.bootstrap import evaluate_scores, paired_gains
 from halluscope.evaluation.recorded import RecordedPairs, needed
@@ -53,7 +53,7 @@ def evaluate_transfer(
     if fitted:
         labelled = check_labelled(as_pairs(known), None, None)
         if recorded is None:
-            recorded = record_pairs(detector.lm, labelled, extras=extras, progress=detector.progress)
+            recorded = _record(detector, labelled, extras)
         for baseline in fitted.values():
             baseline.fit(recorded, labelled.hallucinated, labelled.groups.tolist())
     results = {}
@@ -63,7 +63,7 @@ def evaluate_transfer(
         scores = detector.predict_proba(tested.pairs)[:, 1]
         others: dict[str, np.ndarray[Any, Any]] = {}
         if fitted:
-            new = record_pairs(detector.lm, tested, extras=extras, progress=detector.progress)
+            new = _record(detector, tested, extras)
             others = {name: baseline.predict_proba(new)[:, 1] for name, baseline in fitted.items()}
         results[topic] = {
             "n": len(y),
@@ -73,3 +73,10 @@ def evaluate_transfer(
             "gains": paired_gains(y, scores, others, groups, seed=seed),
         }
     return results
+
+
+def _record(detector: Detector, labelled: LabelledPairs, extras: Sequence[str]) -> RecordedPairs:
+    """What the baselines read of pairs as the detector puts them to the language model."""
+    return record_pairs(
+        detector.lm, labelled, extras=extras, primer=detector.primer, progress=detector.progress
+    )

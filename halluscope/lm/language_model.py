@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visi
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.fingerprint import fingerprint
+from halluscope.lm.packing import Beginnings, Windows, pack, packed_options, takes_packed_rows
+from halluscope.lm.primer import Primer
 from halluscope.lm.pull import pull, pulled_folder
 from halluscope.lm.recording import LayerState, TokenBatch, collate, visit_layers
 from halluscope.lm.tokens import PairTokenizer, TokenizedPair
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _CPU_TOKEN_BUDGET = 1024
 _DEVICE_TOKEN_BUDGET = 16384
+PACKED_TOKENS = 512  # in one row: all attend over all of it, so that longer rows cost more than they save
 _NO_LIMIT = 10**9  # tokenizers without a limit claim 1e30 tokens
 #: What transformers' loader of tokenizers must know as well as its loader of models.
 _SHARED_ARGUMENTS = (
@@ -72,7 +75,7 @@ class LanguageModel:
             _CPU_TOKEN_BUDGET if self.device.type == "cpu" else _DEVICE_TOKEN_BUDGET
         )
         self._tokenize = PairTokenizer(tokenizer, self.context_window, self._vocabulary_size)
-        self._make_locks()
+        self._make_unshared()
 
     @classmethod
     def from_pretrained(cls, name: str | Path = DEFAULT_MODEL, **kwargs: Any) -> LanguageModel:
@@ -139,23 +142,25 @@ class LanguageModel:
         """Digest by which a detector knows this model; the same in every dtype."""
         return fingerprint(self.model, self.tokenizer)
 
-    def tokenize(self, prompt: Prompt, answer: Answer, context: str | None = None) -> TokenizedPair:
-        """Tokens of one pair, as `halluscope.lm.tokens.PairTokenizer` makes them."""
+    def tokenize(
+        self, prompt: Prompt, answer: Answer, context: str | None = None, *, primer: Primer = ()
+    ) -> TokenizedPair:
+        """Tokens of one pair, as `PairTokenizer` makes them; behind a primer if one is given."""
         with self._tokenizing:
-            return self._tokenize(prompt, answer, context)
+            return self._tokenize.prime(self._tokenize(prompt, answer, context), primer)
 
     def tokenize_prompt(self, prompt: Prompt, context: str | None = None) -> tuple[int, ...]:
         """Token ids with which `tokenize` begins every pair of this prompt."""
         with self._tokenizing:
             return self._tokenize.prompt(prompt, context)
 
-    def tokenize_pairs(self, pairs: Sequence[Pair]) -> list[TokenizedPair]:
-        """Tokens of many pairs; an error names the pair."""
-        return [self._tokenize_named(pair) for pair in pairs]
+    def tokenize_pairs(self, pairs: Sequence[Pair], *, primer: Primer = ()) -> list[TokenizedPair]:
+        """Tokens of many pairs, each behind a primer if given; an error names the pair."""
+        return [self._tokenize_named(pair, primer) for pair in pairs]
 
-    def _tokenize_named(self, pair: Pair) -> TokenizedPair:
+    def _tokenize_named(self, pair: Pair, primer: Primer) -> TokenizedPair:
         try:
-            return self.tokenize(pair.prompt, pair.answer, pair.context)
+            return self.tokenize(pair.prompt, pair.answer, pair.context, primer=primer)
         except InputError as error:
             error.args = (f"{pair.where}: {error}",)
             raise
@@ -178,7 +183,46 @@ class LanguageModel:
         progress : callable, optional
             Called with the number of pairs done after each batch.
         """
-        self._visit(pairs, visitor, visit_layers, self.token_budget, progress)
+        for beginning, members in self._by_beginning(pairs):
+            lengths = [len(pairs[i].ids) - len(beginning) for i in members]
+            budget = min(self.token_budget, PACKED_TOKENS) if beginning else self.token_budget
+            for places in token_budget_batches(lengths, budget):
+                indices = [members[place] for place in places]
+                batched = [pairs[i] for i in indices]
+                with self.evaluating():
+                    if beginning:
+                        batch, options = self._pack(batched, beginning)
+                        visit_layers(self.anatomy, batch, visitor(indices), **options)
+                    else:
+                        visit_layers(self.anatomy, collate(batched), visitor(indices))
+                if progress is not None:
+                    progress(len(indices))
+
+    def _by_beginning(self, pairs: Sequence[TokenizedPair]) -> list[tuple[tuple[int, ...], list[int]]]:
+        """Indices of the pairs by the primer that they begin with, if the model takes primed pairs packed."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for index, pair in enumerate(pairs):
+            beginning = pair.ids[: pair.primed] if pair.primed and self._packs else ()
+            groups.setdefault(beginning, []).append(index)
+        return list(groups.items())
+
+    def _pack(
+        self, pairs: Sequence[TokenizedPair], beginning: tuple[int, ...]
+    ) -> tuple[TokenBatch, dict[str, Any]]:
+        batch, lengths = pack(pairs)
+        options = packed_options(
+            self._beginnings.of(beginning), lengths, self._windows, self.model.dtype, self.device
+        )
+        return batch, options
+
+    @cached_property
+    def _windows(self) -> Windows:
+        return Windows.of(self.model.config.get_text_config(decoder=True))
+
+    @cached_property
+    def _packs(self) -> bool:
+        with self.evaluating():
+            return takes_packed_rows(self.anatomy, self._windows, self.model.dtype)
 
     def visit_attention(
         self,
@@ -201,22 +245,12 @@ class LanguageModel:
         InputError
             If a block gives no attention weights.
         """
-        # the model is switched for each batch anew, under the lock: other threads never meet it switched
-        run = partial(visit_attention, self.model)
-        self._visit(pairs, visitor, run, min(self.token_budget, ATTENTION_TOKEN_BUDGET), progress)
-
-    def _visit(
-        self,
-        pairs: Sequence[TokenizedPair],
-        visitor: Callable[[list[int]], Callable[[Any], None]],
-        run: Callable[[Anatomy, TokenBatch, Callable[[Any], None]], None],
-        budget: int,
-        progress: Callable[[int], None] | None,
-    ) -> None:
+        budget = min(self.token_budget, ATTENTION_TOKEN_BUDGET)
         for indices in token_budget_batches([len(pair.ids) for pair in pairs], budget):
             batch = collate([pairs[i] for i in indices])
+            # the model is switched for each batch anew, under the lock: other threads never meet it switched
             with self.evaluating():
-                run(self.anatomy, batch, visitor(indices))
+                visit_attention(self.model, self.anatomy, batch, visitor(indices))
             if progress is not None:
                 progress(len(indices))
 
@@ -264,18 +298,18 @@ class LanguageModel:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        # locks do not travel between processes
-        return {
-            key: value for key, value in self.__dict__.items() if key not in ("_recording", "_tokenizing")
-        }
+        # locks do not travel between processes, and beginnings are soon computed
+        unshared = ("_recording", "_tokenizing", "_beginnings")
+        return {key: value for key, value in self.__dict__.items() if key not in unshared}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._make_locks()
+        self._make_unshared()
 
-    def _make_locks(self) -> None:
+    def _make_unshared(self) -> None:
         self._recording = threading.RLock()
         self._tokenizing = threading.RLock()  # fast tokenizers refuse to be set and used at the same time
+        self._beginnings = Beginnings(self.anatomy.decoder)
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"

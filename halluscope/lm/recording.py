@@ -162,7 +162,9 @@ def residual_hooks(anatomy: Anatomy, on_layer: Callable[[int, Tensor], None]) ->
             handle.remove()
 
 
-def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerState], None]) -> None:
+def visit_layers(
+    anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerState], None], **options: Any
+) -> None:
     """Run one batch through the decoder and show every layer's state to `visit`, bottom to top.
 
     Parameters
@@ -173,6 +175,8 @@ def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerStat
         Pairs to run. Every answer token must have a token before it.
     visit : callable
         Called once a layer, on the device that holds the layer.
+    **options
+        As for `run_decoder`.
 
     Raises
     ------
@@ -199,7 +203,7 @@ def visit_layers(anatomy: Anatomy, batch: TokenBatch, visit: Callable[[LayerStat
         visit(LayerState(row, n_layers, state, before, below, emitted, batch.lengths, anatomy.unembed))
 
     with torch.inference_mode(), residual_hooks(anatomy, on_layer):
-        run_decoder(anatomy.decoder, batch)
+        run_decoder(anatomy.decoder, batch, **options)
     if len(finite) < n_layers:
         raise unreadable(anatomy)
     check_finite(finite)

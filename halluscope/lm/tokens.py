@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from halluscope.errors import ContextWindowError, InputError
 from halluscope.lm.encoding import TextEncoder
 from halluscope.lm.messages import HiddenControls, as_messages
 from halluscope.lm.offsets import decode_with_offsets
+from halluscope.lm.primer import Primer, PrimerEncoder
 from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
 
 PLAIN_FORM = "Question: {prompt}\nAnswer:"
@@ -32,6 +33,8 @@ class TokenizedPair:
         Start and end of each answer token as character positions in `answer`.
     answer : str
         The answer's text.
+    primed : int
+        How many of the first ids are a primer's, which other pairs share; 0 without a primer.
     """
 
     ids: tuple[int, ...]
@@ -39,6 +42,7 @@ class TokenizedPair:
     tokens: tuple[str, ...]
     offsets: tuple[tuple[int, int], ...]
     answer: str
+    primed: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class PairTokenizer:
         self._encoder = TextEncoder(tokenizer)
         self.context_window = context_window
         self.vocabulary_size = vocabulary_size
+        self._primer = PrimerEncoder(self._encoder, context_window)
 
     def __call__(self, prompt: Prompt, answer: Answer, context: str | None = None) -> TokenizedPair:
         """Tokenise one pair.
@@ -130,6 +135,31 @@ class PairTokenizer:
             offsets=tuple(offsets),
             answer=text,
         )
+
+    def prime(self, pair: TokenizedPair, primer: Primer) -> TokenizedPair:
+        """Put a primer before a pair.
+
+        What a prompt of the chat template begins with (a system message, mostly) is the primer's beginning
+        too and not repeated. Prompts of other beginnings, such as a user's own system message, follow on the
+        primer as they are.
+
+        Raises
+        ------
+        ContextWindowError
+            If the pair is longer than the context window then.
+        """
+        ids = self._primer(primer)
+        if not ids:
+            return pair
+        shared = self._primer.shared
+        own = pair.ids[len(shared) :] if pair.ids[: len(shared)] == shared else pair.ids
+        start = len(ids) + pair.start - (len(pair.ids) - len(own))
+        if self.context_window is not None and len(ids) + len(own) > self.context_window:
+            raise ContextWindowError(
+                len(pair.ids), self.context_window, primer=len(ids) + len(own) - len(pair.ids)
+            )
+        # the token before the answer is the pair's own, whatever the prompt
+        return replace(pair, ids=(*ids, *own), start=start, primed=min(len(ids), start - 1))
 
     def prompt(self, prompt: Prompt, context: str | None = None) -> tuple[int, ...]:
         """Tokens of a prompt alone, with which every pair of this prompt begins.

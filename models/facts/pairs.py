@@ -15,6 +15,7 @@ from models.facts import (
     companies,
     countries,
     elements,
+    general,
     numbers,
     states,
     units,
@@ -25,10 +26,8 @@ from models.facts.phrasing import choose_form
 from models.facts.split import is_trained_on
 from models.facts.table import Domain, Fact, Kind
 
-# Enough for many phrasings of a kind, and no fact so often that a model could learn it by heart.
-MOST_PAIRS = 700
+MOST_PAIRS = 350
 MOST_MEASURED = 300  # of a kind that is not trained on
-USES_PER_FACT = 9
 ROUND_SIZE = 6
 TRIES = 40
 
@@ -40,7 +39,7 @@ class Pair:
     Parameters
     ----------
     kind, group : str
-        Kind of fact, and the group that must not be split.
+        Topic of the kind of fact, and the group that must not be split.
     fact : Fact
         Subject and true value.
     value : str
@@ -73,16 +72,17 @@ def domains() -> tuple[Domain, ...]:
         words.domain(),
         numbers.domain(),
         units.domain(),
+        *general.domains(),
     )
 
 
-def _choose(facts: Sequence[Fact], uses: Counter[Fact], rng: random.Random) -> list[Fact]:
-    """Choose facts of one frame with different subjects and values, the least used first."""
+def _choose(facts: Sequence[Fact], most: int, uses: Counter[Fact], rng: random.Random) -> list[Fact]:
+    """Choose facts of one frame with different subjects and values, the least used first, none used up."""
     frames = sorted({fact.frame for fact in facts})
     rng.shuffle(frames)
     frames.sort(key=lambda frame: sum(uses[fact] for fact in facts if fact.frame == frame))
     for frame in frames:
-        candidates = [fact for fact in facts if fact.frame == frame and uses[fact] < USES_PER_FACT]
+        candidates = [fact for fact in facts if fact.frame == frame and uses[fact] < most]
         rng.shuffle(candidates)
         candidates.sort(key=lambda fact: uses[fact])
         chosen: list[Fact] = []
@@ -117,13 +117,13 @@ def _round(
     kind: Kind, group: str, facts: Sequence[Fact], uses: Counter[Fact], rng: random.Random
 ) -> list[Pair]:
     """Make the pairs of one round: a form, and true and false statements in that form."""
-    exchanged = _exchange(_choose(facts, uses, rng), rng)
+    exchanged = _exchange(_choose(facts, kind.uses, uses, rng), rng)
     form = choose_form(kind.phrasing, rng)
     pairs = []
     for fact, false_value in exchanged:
         for value in (fact.value, false_value):
             prompt, answer = form.render(fact.subject, value, fact.frame, fact.asides)
-            pairs.append(Pair(kind.name, group, fact, value, prompt, answer))
+            pairs.append(Pair(kind.topic, group, fact, value, prompt, answer))
     return pairs
 
 
@@ -194,7 +194,7 @@ def all_pairs(seed: int = 0, unknown: Collection[str] = (), most: int | None = N
         # A generator for each kind: a change to one table leaves the pairs of the others as they were.
         groups = partition(domain.entities, random.Random(f"{seed} {domain.name}"))  # noqa: S311
         for kind in domain.kinds:
-            wanted = most or (MOST_PAIRS if is_trained_on(kind.name, unknown) else MOST_MEASURED)
+            wanted = most or (MOST_PAIRS if is_trained_on(kind.topic, unknown) else MOST_MEASURED)
             rng = random.Random(f"{seed} {kind.name}")  # noqa: S311 - a corpus, not a secret
             pairs += kind_pairs(domain, kind, groups, rng, wanted)
     return pairs

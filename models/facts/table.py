@@ -62,19 +62,31 @@ class Kind:
     Parameters
     ----------
     name : str
-        The kind's name, which becomes the topic of its records.
+        The kind's name, which no other kind has.
     facts : tuple of Fact
         The table.
     phrasing : Phrasing
         Questions and sentences.
     shared : bool
         Whether several subjects have the same value, so that a value turns up in more than one group.
+    topic : str
+        What its records have as their topic, by which kinds are trained on or not; the name if empty.
+    uses : int
+        How often a fact may be stated as it is: enough for many phrasings, and not so often that a model
+        could learn it by heart.
     """
 
     name: str
     facts: tuple[Fact, ...]
     phrasing: Phrasing
     shared: bool = False
+    topic: str = ""
+    uses: int = 9
+
+    def __post_init__(self) -> None:
+        """Give the kind its own name as a topic if it has no other."""
+        if not self.topic:
+            object.__setattr__(self, "topic", self.name)
 
 
 @dataclass(frozen=True)
