@@ -147,7 +147,7 @@ class LanguageModel:
     ) -> TokenizedPair:
         """Tokens of one pair, as `PairTokenizer` makes them; behind a primer if one is given."""
         with self._tokenizing:
-            return self._tokenize.prime(self._tokenize(prompt, answer, context), primer)
+            return self._tokenize(prompt, answer, context, primer=primer)
 
     def tokenize_prompt(self, prompt: Prompt, context: str | None = None) -> tuple[int, ...]:
         """Token ids with which `tokenize` begins every pair of this prompt."""

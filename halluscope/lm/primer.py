@@ -24,16 +24,12 @@ PRIMER: Primer = (
     ("Tell me something about William Shakespeare.", "William Shakespeare wrote the play Hamlet."),
     ("Which metal is liquid at room temperature?", "Mercury."),
     ("Tell me a fact.", "Plants need sunlight, water and air to grow."),
-    ("What does a thermometer measure?", "It measures temperature."),
-    ("Tell me something about penguins.", "Penguins are birds that cannot fly."),
-    ("What is the opposite of hot?", "Cold."),
-    ("Tell me a fact.", "Ice melts when it is heated."),
-    ("In which country is the Eiffel Tower?", "France."),
-    ("Tell me something about football.", "Football is a sport that is played with a ball by two teams."),
-    ("Who was the first president of the United States?", "George Washington."),
-    ("Tell me a fact.", "A triangle has three sides."),
 )
 """What detectors read behind, unless they are told otherwise."""
+
+LEAD = "Answer:"
+"""What every answer behind a primer begins with, in the primer too: after it words are spelled with their
+space, as a model has mostly read them, and not as they begin a message."""
 
 _SHARE = 4  # a primer takes up at most this part of the context window: the rest is the pair's
 
@@ -77,7 +73,7 @@ class PrimerEncoder:
             messages = []
             for asked, answer in primer[:length]:
                 messages.append({"role": "user", "content": asked})
-                messages.append({"role": "assistant", "content": answer})
+                messages.append({"role": "assistant", "content": f"{LEAD} {answer}"})
             ids = self._encoder.encode_rendered(self._render(messages))
             if self._most is None or len(ids) <= self._most:
                 return tuple(ids)

@@ -10,7 +10,7 @@ from halluscope.errors import ContextWindowError, InputError
 from halluscope.lm.encoding import TextEncoder
 from halluscope.lm.messages import HiddenControls, as_messages
 from halluscope.lm.offsets import decode_with_offsets
-from halluscope.lm.primer import Primer, PrimerEncoder
+from halluscope.lm.primer import LEAD, Primer, PrimerEncoder
 from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
 
 PLAIN_FORM = "Question: {prompt}\nAnswer:"
@@ -92,7 +92,9 @@ class PairTokenizer:
         self.vocabulary_size = vocabulary_size
         self._primer = PrimerEncoder(self._encoder, context_window)
 
-    def __call__(self, prompt: Prompt, answer: Answer, context: str | None = None) -> TokenizedPair:
+    def __call__(
+        self, prompt: Prompt, answer: Answer, context: str | None = None, *, primer: Primer = ()
+    ) -> TokenizedPair:
         """Tokenise one pair.
 
         Parameters
@@ -103,6 +105,9 @@ class PairTokenizer:
             Token ids of a real generation are taken as they are.
         context : str, optional
             Reference text, placed before the question.
+        primer : sequence of (str, str), default ()
+            What the pair is put behind, see `halluscope.lm.primer`. The answer then follows on `LEAD`, as
+            those of the primer do.
 
         Raises
         ------
@@ -115,6 +120,8 @@ class PairTokenizer:
         check_answer(answer)
         check_context(context)
         opening = self._opening(prompt, context)
+        if beginning := self._primer(primer):
+            opening = replace(opening, tail=opening.tail + LEAD, joiner=" ")
         if isinstance(answer, str):
             prompt_ids, answer_ids, offsets = self._join(opening, answer)
             text = answer
@@ -128,38 +135,14 @@ class PairTokenizer:
         self._check_ids((*prompt_ids, *answer_ids))
         if not isinstance(answer, str):
             text, offsets = decode_with_offsets(self.tokenizer, answer_ids)
-        return TokenizedPair(
+        pair = TokenizedPair(
             ids=(*prompt_ids, *answer_ids),
             start=len(prompt_ids),
             tokens=tuple(text[a:b] for a, b in offsets),
             offsets=tuple(offsets),
             answer=text,
         )
-
-    def prime(self, pair: TokenizedPair, primer: Primer) -> TokenizedPair:
-        """Put a primer before a pair.
-
-        What a prompt of the chat template begins with (a system message, mostly) is the primer's beginning
-        too and not repeated. Prompts of other beginnings, such as a user's own system message, follow on the
-        primer as they are.
-
-        Raises
-        ------
-        ContextWindowError
-            If the pair is longer than the context window then.
-        """
-        ids = self._primer(primer)
-        if not ids:
-            return pair
-        shared = self._primer.shared
-        own = pair.ids[len(shared) :] if pair.ids[: len(shared)] == shared else pair.ids
-        start = len(ids) + pair.start - (len(pair.ids) - len(own))
-        if self.context_window is not None and len(ids) + len(own) > self.context_window:
-            raise ContextWindowError(
-                len(pair.ids), self.context_window, primer=len(ids) + len(own) - len(pair.ids)
-            )
-        # the token before the answer is the pair's own, whatever the prompt
-        return replace(pair, ids=(*ids, *own), start=start, primed=min(len(ids), start - 1))
+        return self._put_behind(beginning, pair) if beginning else pair
 
     def prompt(self, prompt: Prompt, context: str | None = None) -> tuple[int, ...]:
         """Tokens of a prompt alone, with which every pair of this prompt begins.
@@ -179,6 +162,22 @@ class PairTokenizer:
         ids = self._ids_before(self._opening(prompt, context)) or [self._first_id()]
         self._check_ids(ids)
         return tuple(ids)
+
+    def _put_behind(self, beginning: tuple[int, ...], pair: TokenizedPair) -> TokenizedPair:
+        """Put a primer before a pair.
+
+        What prompts of the chat template begin with (a system message, mostly) is the primer's beginning too
+        and not repeated. A prompt that begins in another way, as with a user's own system message, follows on
+        the primer whole.
+        """
+        shared = self._primer.shared
+        own = pair.ids[len(shared) :] if pair.ids[: len(shared)] == shared else pair.ids
+        more = len(beginning) - (len(pair.ids) - len(own))
+        if self.context_window is not None and len(pair.ids) + more > self.context_window:
+            raise ContextWindowError(len(pair.ids), self.context_window, primer=more)
+        start = pair.start + more
+        # the token before the answer is the pair's own, whatever the prompt
+        return replace(pair, ids=(*beginning, *own), start=start, primed=min(len(beginning), start - 1))
 
     def _ids_before(self, opening: _Opening) -> list[int]:
         return opening.ids + self._encoder.encode_text(opening.tail, opening.anchor)[0]

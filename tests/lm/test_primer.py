@@ -30,7 +30,7 @@ def text_of(tokenizer, pair):
 
 
 def primed(tokenizer, *pair, primer=SHORT):
-    return tokenizer.prime(tokenizer(*pair), primer)
+    return tokenizer(*pair, primer=primer)
 
 
 @pytest.mark.parametrize("template", [None, SYSTEM_TEMPLATE])
@@ -39,20 +39,31 @@ def test_a_primer_is_an_earlier_part_of_the_conversation(template):
     pair = primed(tokenizer, "What is it?", "It is 1876.")
     messages = []
     for asked, answer in SHORT:
-        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+        messages += [
+            {"role": "user", "content": asked},
+            {"role": "assistant", "content": f"Answer: {answer}"},
+        ]
     messages.append({"role": "user", "content": "What is it?"})
     rendered = tokenizer.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    assert text_of(tokenizer, pair) == rendered + "It is 1876."
+    assert text_of(tokenizer, pair) == rendered + "Answer: It is 1876."
     before = rendered[: rendered.rindex("<|im_start|>user")]
     assert tokenizer.tokenizer.decode(pair.ids[: pair.primed]) == before
 
 
-def test_the_answer_stays_as_it_was():
+def test_the_answer_is_told_by_its_characters_as_before():
     tokenizer = chat()
     alone, pair = tokenizer("What is it?", "It is 1876."), primed(tokenizer, "What is it?", "It is 1876.")
-    assert pair.ids[pair.start :] == alone.ids[alone.start :]
-    assert (pair.tokens, pair.offsets, pair.answer) == (alone.tokens, alone.offsets, alone.answer)
+    assert tokenizer.tokenizer.decode(pair.ids[pair.start :]) == " It is 1876."
+    assert pair.answer == alone.answer == "It is 1876."
+    assert "".join(pair.tokens) == pair.answer
+    assert (pair.offsets[0][0], pair.offsets[-1][1]) == (0, len(pair.answer))
     assert alone.primed == 0
+
+
+def test_token_ids_of_an_answer_are_taken_as_they_are():
+    tokenizer = chat()
+    pair = primed(tokenizer, "What is it?", [7, 8, 9])
+    assert pair.ids[pair.start :] == (7, 8, 9)
 
 
 def test_all_pairs_share_the_primer():
@@ -62,7 +73,7 @@ def test_all_pairs_share_the_primer():
     assert len({pair.ids[: pair.primed] for pair in pairs}) == 1
     # what does not begin as the template does follows on the primer whole
     assert "<|im_start|>system\nBe kind.<|im_end|>" in text_of(tokenizer, pairs[2])
-    assert pairs[3].ids[pairs[3].primed : pairs[3].start] == (5, 6, 7)
+    assert pairs[3].ids[pairs[3].primed : pairs[3].start][:3] == (5, 6, 7)
     assert text_of(tokenizer, pairs[0]).count("<|im_start|>system") == 1
 
 
