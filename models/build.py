@@ -26,6 +26,7 @@ from models.facts import HELD_OUT_KINDS, build_pairs, unknown_kinds
 from models.facts.split import is_trained_on
 
 MODELS = Path(__file__).parent
+FOLDS = 3  # each is a detector trained on ten thousand pairs: more of them take hours and say the same
 BASELINES = ("length", "logprob", "best-layer probe")
 """Beside the detector; the text-only classifier is in the corpus's own table (``python -m models.facts``)."""
 
@@ -59,7 +60,14 @@ def build(model: str, seed: int, folder: Path) -> None:
     detector = Detector(lm, prior=False, seed=seed)
     recorded = record_pairs(lm, check_labelled(known, None, None), primer=detector.primer)
     inside, _ = evaluate(
-        detector, known, n_folds=5, seed=seed, baselines=BASELINES, ablations={}, fit=True, recorded=recorded
+        detector,
+        known,
+        n_folds=FOLDS,
+        seed=seed,
+        baselines=BASELINES,
+        ablations={},
+        fit=True,
+        recorded=recorded,
     )
     print_results(inside)
     sets = {"held-out kinds": HELD_OUT_KINDS, **{kind: (kind,) for kind in HELD_OUT_KINDS}}

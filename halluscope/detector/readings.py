@@ -33,7 +33,7 @@ EVIDENCE = "evidence"
 CHANNELS = (*SOURCES, EVIDENCE)
 """Names of the readings."""
 
-_DEPTH, _WIDTH = 0.55, 0.15  # of the layers: where truth is read best, and how far around
+_DEPTH, _WIDTH = 0.6, 0.12  # of the layers: where truth is read best, and how far around
 
 _FACTORISED = 2048  # pairs or coordinates; beyond these, steps cost less than a Gram matrix and its factors
 

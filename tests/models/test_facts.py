@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli
 from sklearn.metrics import roc_auc_score
 
 from halluscope.lm.catalogue import DEFAULT_MODEL
-from models.facts import HELD_OUT_KINDS, build_pairs, unknown_kinds
+from models.facts import HELD_OUT_KINDS, build_pairs, general, unknown_kinds
 from models.facts.__main__ import main
 from models.facts.pairs import all_pairs, domains
 from models.facts.split import LEAST_KNOWN, is_trained_on
@@ -20,6 +21,7 @@ from models.facts.wording import is_spelled_in, length_auroc, wording_scores
 MODELS = Path(__file__).parents[2] / "models"
 
 UNKNOWN = unknown_kinds(DEFAULT_MODEL)
+TOPICS = {path.stem for path in general.TABLES.glob("*.toml")}
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,11 @@ def pairs():
 @pytest.fixture(scope="module")
 def kinds():
     return {kind.name: kind for domain in domains() for kind in domain.kinds}
+
+
+def kind_of(pair, kinds):
+    """The kind behind a pair: where it is named otherwise than its topic, it is a group of its own."""
+    return kinds.get(pair.kind) or kinds[pair.group.rsplit("-", 1)[0]]
 
 
 def test_records_have_the_fields_of_the_format(records):
@@ -53,6 +60,7 @@ def test_there_are_enough_pairs_of_enough_kinds(records):
     assert sum(counts.values()) >= 9000
     assert max(counts.values()) < 0.1 * len(records)
     assert min(counts.values()) >= 300
+    assert sum(counts[topic] for topic in TOPICS) >= 10_000
     trained_on = {kind: count for kind, count in counts.items() if is_trained_on(kind, UNKNOWN)}
     assert len(trained_on) >= 8
     assert sum(trained_on.values()) >= 8000
@@ -89,9 +97,10 @@ def test_a_value_is_claimed_as_often_truly_as_falsely_within_its_group(pairs):
 def test_subjects_and_unshared_values_of_a_kind_stay_in_one_group(pairs, kinds):
     subjects, values = defaultdict(set), defaultdict(set)
     for pair in pairs:
-        subjects[pair.kind, pair.fact.subject].add(pair.group)
-        if not kinds[pair.kind].shared:
-            values[pair.kind, pair.value].add(pair.group)
+        kind = kind_of(pair, kinds)
+        subjects[kind.name, pair.fact.subject].add(pair.group)
+        if not kind.shared:
+            values[kind.name, pair.value].add(pair.group)
     assert [key for key, groups in subjects.items() if len(groups) > 1] == []
     assert [key for key, groups in values.items() if len(groups) > 1] == []
 
@@ -99,9 +108,23 @@ def test_subjects_and_unshared_values_of_a_kind_stay_in_one_group(pairs, kinds):
 def test_no_false_statement_is_true_in_the_table(pairs, kinds):
     truths = {name: {(f.frame, f.subject, f.value) for f in kind.facts} for name, kind in kinds.items()}
     for pair in pairs:
-        true = (pair.fact.frame, pair.fact.subject, pair.value) in truths[pair.kind]
+        true = (pair.fact.frame, pair.fact.subject, pair.value) in truths[kind_of(pair, kinds).name]
         assert true is not pair.hallucinated
         assert not (pair.hallucinated and pair.fact.admits(pair.value))
+
+
+def test_general_tables_have_known_fields_and_enough_to_exchange():
+    fields = {"name", "ask", "claims", "short", "facts"}
+    for path in general.TABLES.glob("*.toml"):
+        for relation in tomli.loads(path.read_text(encoding="utf-8"))["relation"]:
+            assert fields <= set(relation) <= {*fields, "also"}
+            subjects = [subject for subject, _ in relation["facts"]]
+            values = [value for _, value in relation["facts"]]
+            assert len(subjects) == len(set(subjects)) >= 6
+            assert max(map(values.count, values)) <= len(values) / 2
+            for subject, others in relation.get("also", {}).items():
+                assert subject in subjects
+                assert set(others) <= set(values)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +144,7 @@ def test_no_false_statement_is_true_in_the_table(pairs, kinds):
         ("number_word", "seven", "sieben"),
         ("city_continent", "Kyoto", "Asia"),
         ("state_capital", "Texas", "Austin"),
+        ("everyday_science-instrument_measures", "a barometer", "air pressure"),
     ],
 )
 def test_known_facts_are_in_the_tables(kinds, kind, subject, value):
@@ -143,7 +167,7 @@ def test_kinds_that_are_not_trained_on_exist(records):
 
 def test_unknown_kinds_are_those_that_the_model_was_measured_not_to_know(kinds):
     measured = json.loads((MODELS / DEFAULT_MODEL / "knowledge.json").read_text(encoding="utf-8"))
-    assert set(measured) == set(kinds)
+    assert set(measured) == {kind.topic for kind in kinds.values()}
     for kind, row in measured.items():
         hardly = row["preferred"] < LEAST_KNOWN
         assert is_trained_on(kind, UNKNOWN) == (not hardly and kind not in HELD_OUT_KINDS)
