@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy_tables import BEST, means_table, results_path
+from benchmarks.accuracy_tables import BESIDE, BEST, means_table, results_path
 from benchmarks.arguments import add_jobs, new_parser
 from benchmarks.cache import METHODS, METHODS_ON_OWN, OURS, WITH_PRIOR, is_baseline, limit_size
 from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
@@ -28,10 +28,13 @@ from halluscope import LanguageModel
 from halluscope.evaluation.bootstrap import evaluate_scores
 from halluscope.evaluation.comparison import CorpusScores, holm, mean_gain
 from halluscope.files import written_whole
+from halluscope.lm.primer import PRIMER
 
 SEEDS, LIMIT = 3, 900
 CLOSELY = ("stack", "SAPLMA", "best-layer probe")
 """Baselines whose probabilities are looked at beyond their ranking, as the best one's are."""
+VARIANTS = ("own", "no_primer")
+"""Options whose results are kept apart."""
 QUICK = {"only": ("animals", "cities", "trivia"), "limit": 300, "seeds": 1}
 
 
@@ -46,12 +49,22 @@ def main() -> None:
         help="the answers are the language model's own (benchmarks.on_policy): measures EigenScore too",
     )
     parser.add_argument("--quick", action="store_true", help="three small corpora, one seed; writes nothing")
+    parser.add_argument(
+        "--no-primer",
+        action="store_true",
+        help="answers behind their own prompts alone, for the detector and the strongest baselines; "
+        "writes MODEL.no_primer.json",
+    )
     arguments = parser.parse_args()
     if arguments.quick:
         vars(arguments).update(QUICK)
     lm = LanguageModel.from_pretrained(arguments.model)
-    corpora = read_corpora(lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only)
-    baselines = list(METHODS_ON_OWN if arguments.own else METHODS)
+    primer = () if arguments.no_primer else PRIMER
+    corpora = read_corpora(
+        lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only, primer=primer
+    )
+    baselines = list(METHODS_ON_OWN if arguments.own else BESIDE if arguments.no_primer else METHODS)
+    options = "".join(f" --{name.replace('_', '-')}" for name in VARIANTS if getattr(arguments, name))
     scores: dict[str, CorpusScores] = {}
     for seed in range(arguments.seeds):
         work = functools.partial(measure, seed=seed, baselines=baselines)
@@ -63,14 +76,15 @@ def main() -> None:
             print(f"seed {seed}, {name}: {OURS} {ours:.3f}, {best} {theirs:.3f}", flush=True)
             results = {
                 "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}"
-                f" --seeds {arguments.seeds} --limit {arguments.limit}{' --own' if arguments.own else ''}",
+                f" --seeds {arguments.seeds} --limit {arguments.limit}{options}",
                 "model": lm.name,
                 "limit": arguments.limit,
                 "seeds": {c.name: count_seeds(scores[c.name]) if c.name in scores else 0 for c in corpora},
                 **summarise(scores),
             }
             if not arguments.only:
-                with written_whole(results_path(lm.name, own=arguments.own)) as unfinished:
+                variant = next((name for name in VARIANTS if getattr(arguments, name)), "")
+                with written_whole(results_path(lm.name, variant)) as unfinished:
                     unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(means_table(results))
 

@@ -20,14 +20,14 @@ NOT_MEASURED = "Not measured yet for this version."
 Results = Mapping[str, Any]
 
 
-def results_path(model: str, *, own: bool = False) -> Path:
-    """Where ``python -m benchmarks.accuracy --model MODEL`` writes, on given answers or its own."""
-    return RESULTS / f"{model}{'.own' if own else ''}.json"
+def results_path(model: str, variant: str = "") -> Path:
+    """Where ``python -m benchmarks.accuracy --model MODEL`` writes, with an option that is a variant."""
+    return RESULTS / f"{model}{'.' if variant else ''}{variant}.json"
 
 
-def load_results(model: str, *, own: bool = False) -> Results | None:
+def load_results(model: str, variant: str = "") -> Results | None:
     """What it wrote there; None if it has not been run."""
-    path = results_path(model, own=own)
+    path = results_path(model, variant)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
@@ -98,6 +98,21 @@ def methods_table(results: Results | None) -> str:
         cells = " | ".join(f"{row['auroc'][method]['value']:.3f}" for row in corpora.values())
         lines.append(f"| {method} | {cells} |")
     return "\n".join(lines)
+
+
+def primer_table(primed: Results | None, alone: Results | None) -> str:
+    """Mean AUROC with and without the primer, over the corpora that both runs counted."""
+    if primed is None or alone is None or primed["limit"] != alone["limit"]:
+        return NOT_MEASURED
+    names = [name for name in primed["counted"] if name in alone["counted"]]
+    lines = [f"| mean of {len(names)} corpora | behind the primer | without it |", "|---|---|---|"]
+    for method in (OURS, *BESIDE):
+        cells = (
+            f"{sum(results['corpora'][name]['auroc'][method]['value'] for name in names) / len(names):.3f}"
+            for results in (primed, alone)
+        )
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"At most {primed['limit']} answers of a corpus, 5 grouped folds."])
 
 
 def metrics_table(results: Results | None) -> str:

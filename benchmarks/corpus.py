@@ -51,6 +51,7 @@ def read_corpora(
     *,
     limit: int,
     only: Sequence[str] | None = None,
+    primer: Primer = PRIMER,
 ) -> list[Corpus]:
     """The labelled files of some folders, in the order of their names.
 
@@ -65,6 +66,8 @@ def read_corpora(
         Most records of a file, whole groups; of those in `GIVEN_AWAY` at most `GIVEN_AWAY_LIMIT`.
     only : sequence of str, optional
         Names of files, without ``.jsonl``.
+    primer : sequence of (str, str)
+        What every pair is read behind.
     """
     files = sorted(
         file
@@ -79,7 +82,7 @@ def read_corpora(
         most = min(limit, GIVEN_AWAY_LIMIT) if file.stem in GIVEN_AWAY else limit
         records = whole_groups(list(read_records(file, labelled=True)), most, seed=0)
         labelled = check_labelled(records, None, None)
-        corpora.append(Corpus(file.stem, lm, labelled, cache / lm.name / file.stem))
+        corpora.append(Corpus(file.stem, lm, labelled, cache / lm.name / file.stem, primer))
     return corpora
 
 

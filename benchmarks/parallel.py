@@ -11,6 +11,7 @@ import joblib
 from benchmarks.corpus import Corpus
 from halluscope import LanguageModel
 from halluscope.detector.labelled import LabelledPairs
+from halluscope.lm.primer import Primer
 
 Work = Callable[[Corpus], object]
 
@@ -37,13 +38,17 @@ def each_corpus(work: Work, corpora: Sequence[Corpus], *, jobs: int, model: str)
     with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
         yield from parallel(
-            joblib.delayed(_work_there)(work, model, corpus.name, corpus.labelled, corpus.cache)
+            joblib.delayed(_work_there)(
+                work, model, corpus.name, corpus.labelled, corpus.cache, corpus.primer
+            )
             for corpus in corpora
         )
 
 
-def _work_there(work: Work, model: str, name: str, labelled: LabelledPairs, cache: Path) -> str:
-    work(Corpus(name, _language_model(model), labelled, cache))
+def _work_there(
+    work: Work, model: str, name: str, labelled: LabelledPairs, cache: Path, primer: Primer
+) -> str:
+    work(Corpus(name, _language_model(model), labelled, cache, primer))
     return name
 
 

@@ -13,7 +13,14 @@ from typing import Any
 
 from benchmarks import default_detector
 from benchmarks.ablations import ablations_table
-from benchmarks.accuracy_tables import corpora_table, load_results, means_table, methods_table, metrics_table
+from benchmarks.accuracy_tables import (
+    corpora_table,
+    load_results,
+    means_table,
+    methods_table,
+    metrics_table,
+    primer_table,
+)
 from benchmarks.claim_table import claim_table, load_claim
 from benchmarks.learning_curve import learning_curve_table
 from benchmarks.transfer_table import transfer_table
@@ -65,9 +72,9 @@ def shipped_table() -> str:
 
 
 def _accuracy(
-    table: Callable[[Mapping[str, Any] | None], str], model: str, *, own: bool = False
+    table: Callable[[Mapping[str, Any] | None], str], model: str, variant: str = ""
 ) -> Callable[[], str]:
-    return lambda: table(load_results(model, own=own))
+    return lambda: table(load_results(model, variant))
 
 
 def _claim(model: str) -> Callable[[], str]:
@@ -84,8 +91,9 @@ TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     },
     BENCHMARKS: {
         **{f"{n} {model}": _accuracy(t, model) for model in KNOWN_MODELS for n, t in _BY_MODEL.items()},
-        **{f"own {n} {m}": _accuracy(t, m, own=True) for m in KNOWN_MODELS for n, t in _OWN.items()},
+        **{f"own {n} {m}": _accuracy(t, m, "own") for m in KNOWN_MODELS for n, t in _OWN.items()},
         **{f"claim {model}": _claim(model) for model in KNOWN_MODELS},
+        "primer": lambda: primer_table(load_results(DEFAULT_MODEL), load_results(DEFAULT_MODEL, "no_primer")),
         "ablations": ablations_table,
         "transfer": transfer_table,
         "learning curve": learning_curve_table,

@@ -15,11 +15,11 @@ Built by `{command}`; every number below is in `results.json` beside this file.
 
 ## What it was trained on
 
-{pairs} labelled pairs in {groups} groups that the project makes itself from the fact tables of well-kept
-packages (`models/facts`): {kinds}. Half of the answers are false: values of the right type taken from other
-subjects of the same group. `python -m models.facts --out facts.jsonl` prints for every kind what length,
-spelling and a text-only classifier make of it: nothing, but that most symbols of elements are spelled in
-their names.
+{pairs} labelled pairs in {groups} groups that the project makes itself from fact tables (`models/facts`),
+those of well-kept packages and its own tables of general knowledge: {kinds}.
+Half of the answers are false: values of the right type taken from other subjects of the same group.
+`python -m models.facts --out facts.jsonl` prints for every kind what length, spelling and a text-only
+classifier make of it: nothing, but that most symbols of elements are spelled in their names.
 
 ## How good it is
 
@@ -41,11 +41,12 @@ answer a higher probability than the false one in fewer than {least} of 100 pair
 
 ## How to use it, and how not
 
-It knows a small model and facts about things: countries, cities, elements, companies, words.
-On other topics it is weaker, and on free sentences, reasoning, long answers or answers about a given text it
-is untested or poor. Its probabilities are calibrated on its own topics and on half false answers: where false
-answers are rarer, they are too high. A detector is bound to its language model. **Train on your own model and
-your own domain**: `halluscope train PAIRS.jsonl --out DIR --model MODEL`; some hundred labelled pairs help.
+It knows a small model, facts about countries, cities, elements, companies and words, and what everybody
+knows of things, nature, work, people and stories. On other topics it is weaker, and on reasoning, long
+answers or answers about a given text it is untested or poor. Its probabilities are calibrated on its own
+topics and on half false answers: where false answers are rarer, they are too high. A detector is bound to its
+language model. **Train on your own model and your own domain**: `halluscope train PAIRS.jsonl --out DIR
+--model MODEL`; some hundred labelled pairs help.
 
 Format: `manifest.json`, `readings.safetensors`, `classifier.skops`; loading executes nothing.
 Licence: Apache-2.0.
