@@ -178,4 +178,9 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 def _columns(surface: Surface, start: int, end: int) -> tuple[int, int] | None:
     """First and past-the-last token that has characters between `start` and `end`."""
     inside = [i for i, (a, b) in enumerate(surface.offsets) if a < end and b > start and b > a]
-    return (inside[0], inside[-1] + 1) if inside else None
+    if not inside:
+        return None
+    first = inside[0]
+    while first and surface.offsets[first - 1][0] == surface.offsets[first - 1][1]:
+        first -= 1  # a space before the answer, which is no character of it
+    return first, inside[-1] + 1

@@ -69,7 +69,7 @@ def test_a_planted_difference_is_found_with_its_sign(lm, tmp_path, plant):
 
 def test_labels_without_meaning_give_intervals_around_zero(lm, tmp_path, plant):
     intervals = []
-    for seed in range(3):
+    for seed in range(6):
         results = results_of(corpus_of(lm, chance_records(40, seed=seed), tmp_path, f"chance {seed}"))
         intervals += results["corpora"][f"chance {seed}"]["features"].values()
     held = np.mean([each["low"] <= 0 <= each["high"] for each in intervals])

@@ -66,7 +66,7 @@ def test_pairs_labels_and_states_belong_together(lm, corpora, pool):
 
 
 def test_chained_states_show_every_pair_its_own(lm, corpora):
-    parts = [lm.tokenize_pairs(corpus.labelled.pairs) for corpus in corpora]
+    parts = [corpus.tokenized for corpus in corpora]
     chained = ChainedStates([(corpus.states, part) for corpus, part in zip(corpora, parts, strict=True)])
     mixed = [parts[number][row] for row in (3, 0, 9) for number in (2, 0, 1)]
     expected = record_surfaces(lm, mixed)

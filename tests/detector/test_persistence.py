@@ -17,6 +17,7 @@ from halluscope.detector.manifest import MANIFEST, read_manifest
 from halluscope.detector.persistence import CLASSIFIER, READINGS
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.primer import PRIMER
 from tests.samples import labelled_records
 from tests.tiny import tiny_model, tiny_tokenizer
 
@@ -94,6 +95,7 @@ def test_the_manifest_is_json_of_known_fields(detector_folder):
         "strength": 0.01,
         "threshold": 0.5,
         "prior": True,
+        "primer": PRIMER,
         "seed": 0,
     }
     assert set(manifest["files"]) == {READINGS, CLASSIFIER}

@@ -41,7 +41,7 @@ def taught(lm, ships):
 def test_the_last_feature_is_what_the_shipped_detector_s_linear_member_says(lm, ships, detector, taught):
     assert taught.prior_.name == "tiny"
     assert taught.feature_names_in_[-1] == PRIOR
-    tokenized = lm.tokenize_pairs(taught._unlabelled(NEW))
+    tokenized = taught.tokenize(taught._unlabelled(NEW))
     measured = measure_features(record_surfaces(lm, tokenized, [detector.reading_, *detector.measures]))[1]
     expected = logit(detector.classifier_.members_["linear"].predict_proba(measured)[:, 1])
     found = [detection.features[PRIOR] for detection in taught.detect_batch(NEW)]
@@ -53,6 +53,10 @@ def test_without_prior_it_is_not_asked(lm, ships):
     assert alone.prior_ is None
     assert PRIOR not in alone.feature_names_in_
     assert "prior_reading" not in alone.detect("Who?", "He.").surface.channels
+
+
+def test_behind_another_primer_it_is_not_asked(lm, ships):
+    assert Detector(lm, primer=()).find_prior() is None
 
 
 def test_another_model_s_detector_is_no_prior(ships):

@@ -68,7 +68,7 @@ def test_evidence_is_one_ridge_on_all_layers(n, d):
     reading = fit_reading(states, hallucinated, 0.3)
     mean, last = (states[:, POOLINGS.index(name)].reshape(n, -1) for name in ("mean", "last"))
     x = (mean + last) / 2
-    variance = np.exp(-0.5 * ((np.arange(LAYERS) / (LAYERS - 1) - 0.55) / 0.15) ** 2)
+    variance = np.exp(-0.5 * ((np.arange(LAYERS) / (LAYERS - 1) - 0.6) / 0.12) ** 2)
     deviation = x.std(axis=0, ddof=1) / np.sqrt(variance).repeat(d)
     ridge = Ridge(alpha=variance.sum() * d).fit(x / deviation, np.where(hallucinated, -1.0, 1.0))
     # both poolings of a pair at once, and half of each state: the verdict is the same but for a constant
