@@ -12,6 +12,8 @@ from benchmarks.accuracy_tables import (
     means_table,
     methods_table,
     metrics_table,
+    primer_table,
+    results_path,
 )
 from benchmarks.cache import WITH_PRIOR
 
@@ -93,6 +95,21 @@ def test_every_method_on_every_corpus(results):
 
 def test_other_metrics(results):
     assert metrics_table(results).splitlines()[2] == "| a |  | 0.800 | 0.031 |"
+
+
+def test_what_the_primer_is_worth_on_the_corpora_of_both_runs(results):
+    alone = {**results, "counted": ["a"], "corpora": {"a": row(0.7, 0.72)}}
+    lines = primer_table(results, alone).splitlines()
+    assert lines[0] == "| mean of 1 corpora | behind the primer | without it |"
+    assert lines[2] == "| halluscope | 0.800 | 0.700 |"
+    assert "| stack | 0.750 | 0.720 |" in lines
+    assert primer_table(results, None) == NOT_MEASURED
+    assert primer_table(results, {**alone, "limit": 300}) == NOT_MEASURED
+
+
+def test_variants_are_kept_apart():
+    paths = {results_path("tiny", variant) for variant in ("", "own", "no_primer")}
+    assert {path.name for path in paths} == {"tiny.json", "tiny.own.json", "tiny.no_primer.json"}
 
 
 @pytest.mark.parametrize("table", [means_table, corpora_table, methods_table, metrics_table])
