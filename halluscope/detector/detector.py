@@ -77,6 +77,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         Directions learned from all training pairs.
     prior_ : Prior or None
         What has a say beside them.
+    primer_ : sequence of (str, str)
+        What answers are read behind, whatever `primer` is set to afterwards.
     classifier_ : SurfaceClassifier
         The fitted classifier.
     fingerprint_ : str
@@ -168,7 +170,7 @@ class Detector(ClassifierMixin, BaseEstimator):
             )
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
-        tokenized = self.tokenize(labelled.pairs)
+        tokenized = self.lm.tokenize_pairs(labelled.pairs, primer=self.primer)
         n, prior = len(tokenized), self.find_prior()
         with progress_bar("Reading answers", n, show=self.progress) as advance:
             states = pool_states(self.lm, tokenized, progress=advance)
@@ -193,8 +195,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         return shipped_prior(self.lm, self.primer) if self.prior else None
 
     def tokenize(self, pairs: Sequence[Pair]) -> list[TokenizedPair]:
-        """Tokens of pairs as this detector reads them: behind its primer."""
-        return self.lm.tokenize_pairs(pairs, primer=self.primer)
+        """Tokens of pairs as this detector reads them: behind its primer, or that of its fit."""
+        return self.lm.tokenize_pairs(pairs, primer=getattr(self, "primer_", self.primer))
 
     def fit_features(
         self,
@@ -220,6 +222,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         self.classifier_.fit(crossed.features, labelled.hallucinated, crossed.part.folds, names)
         self.reading_ = crossed.reading
         self.prior_ = prior
+        self.primer_ = self.primer
         self.fingerprint_ = self.lm.fingerprint
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
@@ -307,7 +310,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         scikit-learn's estimators come back with other internals than they were fitted with.
         """
         learned, threshold = self._learned.digest(), repr(float(self.threshold))
-        parts = [learned, threshold, repr(self.primer), self.lm.fingerprint, str(self.lm.model.dtype)]
+        parts = [learned, threshold, repr(self.primer_), self.lm.fingerprint, str(self.lm.model.dtype)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property

@@ -82,7 +82,8 @@ def save_detector(detector: Detector, folder: Path) -> Path:
             "layers": detector.lm.n_layers,
             "width": detector.lm.hidden_size,
         },
-        "settings": {name: _plain(getattr(detector, name)) for name in SETTINGS},
+        "settings": {name: _plain(getattr(detector, name)) for name in SETTINGS}
+        | {"primer": detector.primer_},
         "features": list(detector.feature_names_in_),
         "training": detector.training_,
         "prior": _describe_prior(detector.prior_),
@@ -179,6 +180,7 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
     member = _restore_classifier(classifier, folder, files[CLASSIFIER], manifest)
     detector.classifier_ = classifier
     detector.reading_ = reading
+    detector.primer_ = detector.primer
     detector.prior_ = None
     if described:
         detector.prior_ = Prior(described["name"], prior_reading(of_prior[0]), member, described["questions"])

@@ -104,7 +104,7 @@ def evaluate(
             labelled,
             source,
             extras=extras,
-            primer=detector.primer,
+            primer=getattr(detector, "primer_", detector.primer),
             progress=detector.progress,
         )
     fold_of: list[int | None] = [None] * len(y)

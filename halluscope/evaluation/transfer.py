@@ -78,5 +78,5 @@ def evaluate_transfer(
 def _record(detector: Detector, labelled: LabelledPairs, extras: Sequence[str]) -> RecordedPairs:
     """What the baselines read of pairs as the detector puts them to the language model."""
     return record_pairs(
-        detector.lm, labelled, extras=extras, primer=detector.primer, progress=detector.progress
+        detector.lm, labelled, extras=extras, primer=detector.primer_, progress=detector.progress
     )

@@ -53,18 +53,13 @@ class TextEncoder:
         texts = sorted(filter(None, self.control_ids), key=len, reverse=True)
         return re.compile(f"({'|'.join(map(re.escape, texts))})" if texts else "((?!))")
 
-    def render(self, messages: list[dict[str, Any]], *, to_be_answered: bool = True) -> str:
-        """The chat template around some messages, up to where the answer to the last one begins.
-
-        Nothing where there is no template. What is not `to_be_answered` ends with the last message.
-        """
+    def render(self, messages: list[dict[str, Any]]) -> str:
+        """The chat template around some messages; nothing where there is no template."""
         if not self.tokenizer.chat_template:
             return ""
         try:
             return str(
-                self.tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=to_be_answered
-                )
+                self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
             )
         except Exception as error:  # the template is the model's own code: it may raise anything
             raise InputError(f"the model's chat template refuses these messages: {error}") from error

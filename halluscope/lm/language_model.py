@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -199,12 +200,21 @@ class LanguageModel:
                     progress(len(indices))
 
     def _by_beginning(self, pairs: Sequence[TokenizedPair]) -> list[tuple[tuple[int, ...], list[int]]]:
-        """Indices of the pairs by the primer that they begin with, if the model takes primed pairs packed."""
+        """Indices of the pairs by the primer that they are packed behind; nothing where they are not.
+
+        That depends on the pair alone: its company does not change how it is read. A long pair fills a row by
+        itself, and its mask would take more memory than the beginning is worth.
+        """
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, pair in enumerate(pairs):
-            beginning = pair.ids[: pair.primed] if pair.primed and self._packs else ()
+            beginning = pair.ids[: pair.primed]
+            if len(pair.ids) - pair.primed > PACKED_TOKENS or len(pair.ids) > self._unscaled_positions:
+                beginning = ()
             groups.setdefault(beginning, []).append(index)
-        return list(groups.items())
+        apart = groups.setdefault((), [])
+        for beginning in [beginning for beginning in groups if beginning and not self._packs(beginning)]:
+            apart += groups.pop(beginning)
+        return [(beginning, members) for beginning, members in groups.items() if members]
 
     def _pack(
         self, pairs: Sequence[TokenizedPair], beginning: tuple[int, ...]
@@ -219,10 +229,23 @@ class LanguageModel:
     def _windows(self) -> Windows:
         return Windows.of(self.model.config.get_text_config(decoder=True))
 
+    def _packs(self, beginning: tuple[int, ...]) -> bool:
+        """Whether the model takes pairs packed behind a beginning; tried once for each way to attend."""
+        attends = getattr(self.model.config, "_attn_implementation", None)
+        if attends not in self._packing:
+            with self.evaluating():
+                self._packing[attends] = takes_packed_rows(
+                    self.anatomy, self._windows, self.model.dtype, beginning, self.context_window
+                )
+        return self._packing[attends]
+
     @cached_property
-    def _packs(self) -> bool:
-        with self.evaluating():
-            return takes_packed_rows(self.anatomy, self._windows, self.model.dtype)
+    def _unscaled_positions(self) -> float:
+        """From this length on some models turn their positions otherwise, also those of a beginning."""
+        rope = getattr(self.model.config.get_text_config(decoder=True), "rope_parameters", None) or {}
+        nested = [each for each in rope.values() if isinstance(each, dict)] or [rope]
+        limits = [each.get("original_max_position_embeddings") for each in nested]
+        return min((limit for limit in limits if limit), default=math.inf)
 
     def visit_attention(
         self,
@@ -299,7 +322,7 @@ class LanguageModel:
 
     def __getstate__(self) -> dict[str, Any]:
         # locks do not travel between processes, and beginnings are soon computed
-        unshared = ("_recording", "_tokenizing", "_beginnings")
+        unshared = ("_recording", "_tokenizing", "_beginnings", "_packing")
         return {key: value for key, value in self.__dict__.items() if key not in unshared}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -310,6 +333,7 @@ class LanguageModel:
         self._recording = threading.RLock()
         self._tokenizing = threading.RLock()  # fast tokenizers refuse to be set and used at the same time
         self._beginnings = Beginnings(self.anatomy.decoder)
+        self._packing: dict[str | None, bool] = {}
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"

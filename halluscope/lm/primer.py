@@ -8,8 +8,9 @@ that are spoken to through a chat template: those without one continue the plain
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import dataclass
 
+from halluscope.errors import InputError
 from halluscope.lm.encoding import TextEncoder
 
 Primer = tuple[tuple[str, str], ...]
@@ -34,8 +35,27 @@ space, as a model has mostly read them, and not as they begin a message."""
 _SHARE = 4  # a primer takes up at most this part of the context window: the rest is the pair's
 
 
+@dataclass(frozen=True)
+class PrimerOpening:
+    """What stands before every pair.
+
+    Parameters
+    ----------
+    ids : tuple of int
+        Tokens of the primer; none where there is no primer.
+    shared : tuple of int
+        Tokens with which both the primer and a prompt begin (a system message, mostly): they are not repeated
+        behind the primer.
+    """
+
+    ids: tuple[int, ...] = ()
+    shared: tuple[int, ...] = ()
+
+
 class PrimerEncoder:
     """Tokens of primers, as a model's chat template puts them.
+
+    There is no primer for a model without a chat template, nor for one whose template takes no earlier turns.
 
     Parameters
     ----------
@@ -47,37 +67,59 @@ class PrimerEncoder:
     def __init__(self, encoder: TextEncoder, context_window: int | None) -> None:
         self._encoder = encoder
         self._most = context_window and context_window // _SHARE
-        self._known: dict[Primer, tuple[int, ...]] = {}
+        self._known: dict[tuple[Primer, str], PrimerOpening] = {}
 
-    def __call__(self, primer: Primer) -> tuple[int, ...]:
-        """Token ids of a primer; none without a chat template, or if not even its first exchange fits."""
-        if primer not in self._known:
-            self._known[primer] = self._encode_longest(primer)
-        return self._known[primer]
+    def __call__(self, primer: Primer) -> PrimerOpening:
+        """What a primer puts before every pair.
 
-    @cached_property
-    def shared(self) -> tuple[int, ...]:
-        """Token ids with which both a primer and a prompt begin: they are not repeated behind the primer."""
-        asked = {"role": "user", "content": "Question"}
-        answered = [asked, {"role": "assistant", "content": "Answer"}]
-        once, twice = self._render([asked]), self._render([*answered, asked])
-        # what the second question adds is a turn of the user's without what stands before the first one
-        turn = twice.removeprefix(self._render(answered))
-        before = once.removesuffix(turn)
-        return tuple(self._encoder.encode_rendered(before if len(before) < len(once) else ""))
+        Raises
+        ------
+        InputError
+            If the primer's text holds a control token of the model.
+        """
+        if not primer or not self._encoder.tokenizer.chat_template:
+            return PrimerOpening()
+        primer = tuple((asked, answer) for asked, answer in primer)  # a list is no key
+        once = self._render([_QUESTION])  # some templates write the date: what was known is of yesterday then
+        if (primer, once) not in self._known:
+            self._known[primer, once] = self._longest(primer, once)
+        return self._known[primer, once]
 
-    def _encode_longest(self, primer: Primer) -> tuple[int, ...]:
-        if not self._encoder.tokenizer.chat_template:
-            return ()
+    def _longest(self, primer: Primer, once: str) -> PrimerOpening:
+        for text in (text for exchange in primer for text in exchange):
+            if found := self._encoder.control_pattern.search(text):
+                raise InputError(f"a primer is text, and '{found.group()}' is a control token of this model")
         for length in range(len(primer), 0, -1):
-            messages = []
-            for asked, answer in primer[:length]:
-                messages.append({"role": "user", "content": asked})
-                messages.append({"role": "assistant", "content": f"{LEAD} {answer}"})
-            ids = self._encoder.encode_rendered(self._render(messages))
-            if self._most is None or len(ids) <= self._most:
-                return tuple(ids)
-        return ()
+            opening = self._encode(primer[:length], once)
+            if self._most is None or len(opening.ids) <= self._most:
+                return opening
+        return PrimerOpening()
+
+    def _encode(self, primer: Primer, once: str) -> PrimerOpening:
+        messages = []
+        for asked, answer in primer:
+            messages.append({"role": "user", "content": asked})
+            messages.append({"role": "assistant", "content": f"{LEAD} {answer.strip()}"})
+        last = messages[-1]["content"]
+        # a question behind it: templates treat a conversation's last answer unlike earlier ones
+        whole = self._render([*messages, _QUESTION])
+        if last not in whole:
+            return PrimerOpening()
+        rest = whole[whole.rindex(last) + len(last) :]
+        ended = self._encoder.control_pattern.match(rest)
+        turn = rest[ended.end() :].lstrip() if ended else rest
+        if _QUESTION["content"] not in turn:
+            return PrimerOpening()
+        shared = once.removesuffix(turn) if once.endswith(turn) else ""
+        encoded = (self._encoder.encode_rendered(text) for text in (whole.removesuffix(turn), shared))
+        return PrimerOpening(*map(tuple, encoded))
 
     def _render(self, messages: list[dict[str, str]]) -> str:
-        return self._encoder.render(messages, to_be_answered=False)
+        """The template around some messages; nothing if it refuses them."""
+        try:
+            return self._encoder.render(messages)
+        except InputError:
+            return ""
+
+
+_QUESTION = {"role": "user", "content": "Question"}

@@ -10,7 +10,7 @@ from halluscope.errors import ContextWindowError, InputError
 from halluscope.lm.encoding import TextEncoder
 from halluscope.lm.messages import HiddenControls, as_messages
 from halluscope.lm.offsets import decode_with_offsets
-from halluscope.lm.primer import LEAD, Primer, PrimerEncoder
+from halluscope.lm.primer import LEAD, Primer, PrimerEncoder, PrimerOpening
 from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
 
 PLAIN_FORM = "Question: {prompt}\nAnswer:"
@@ -106,8 +106,8 @@ class PairTokenizer:
         context : str, optional
             Reference text, placed before the question.
         primer : sequence of (str, str), default ()
-            What the pair is put behind, see `halluscope.lm.primer`. The answer then follows on `LEAD`, as
-            those of the primer do.
+            What the pair is put behind, see `halluscope.lm.primer`. An answer given as text then follows on
+            `LEAD`, as those of the primer do.
 
         Raises
         ------
@@ -120,9 +120,10 @@ class PairTokenizer:
         check_answer(answer)
         check_context(context)
         opening = self._opening(prompt, context)
-        if beginning := self._primer(primer):
-            opening = replace(opening, tail=opening.tail + LEAD, joiner=" ")
+        before = self._primer(primer)
         if isinstance(answer, str):
+            if before.ids:
+                opening = replace(opening, tail=opening.tail + LEAD, joiner=" ")
             prompt_ids, answer_ids, offsets = self._join(opening, answer)
             text = answer
         else:
@@ -142,7 +143,7 @@ class PairTokenizer:
             offsets=tuple(offsets),
             answer=text,
         )
-        return self._put_behind(beginning, pair) if beginning else pair
+        return self._put_behind(before, pair) if before.ids else pair
 
     def prompt(self, prompt: Prompt, context: str | None = None) -> tuple[int, ...]:
         """Tokens of a prompt alone, with which every pair of this prompt begins.
@@ -163,21 +164,23 @@ class PairTokenizer:
         self._check_ids(ids)
         return tuple(ids)
 
-    def _put_behind(self, beginning: tuple[int, ...], pair: TokenizedPair) -> TokenizedPair:
-        """Put a primer before a pair.
+    def _put_behind(self, before: PrimerOpening, pair: TokenizedPair) -> TokenizedPair:
+        """Put a primer before a pair, without what both begin with.
 
-        What prompts of the chat template begin with (a system message, mostly) is the primer's beginning too
-        and not repeated. A prompt that begins in another way, as with a user's own system message, follows on
-        the primer whole.
+        A prompt that begins in another way, as with a user's own system message, follows on the primer whole,
+        but for a token that stands at the very beginning of texts only.
         """
-        shared = self._primer.shared
-        own = pair.ids[len(shared) :] if pair.ids[: len(shared)] == shared else pair.ids
-        more = len(beginning) - (len(pair.ids) - len(own))
+        shared, own = before.shared, pair.ids
+        if own[: len(shared)] == shared:
+            own = own[len(shared) :]
+        elif pair.start > 1 and own[0] == before.ids[0] and before.ids.count(own[0]) == 1:
+            own = own[1:]
+        more = len(before.ids) - (len(pair.ids) - len(own))
         if self.context_window is not None and len(pair.ids) + more > self.context_window:
             raise ContextWindowError(len(pair.ids), self.context_window, primer=more)
         start = pair.start + more
         # the token before the answer is the pair's own, whatever the prompt
-        return replace(pair, ids=(*beginning, *own), start=start, primed=min(len(beginning), start - 1))
+        return replace(pair, ids=(*before.ids, *own), start=start, primed=min(len(before.ids), start - 1))
 
     def _ids_before(self, opening: _Opening) -> list[int]:
         return opening.ids + self._encoder.encode_text(opening.tail, opening.anchor)[0]

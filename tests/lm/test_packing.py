@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
 from halluscope import LanguageModel
 from halluscope.detector.states import pool_states
+from halluscope.lm import language_model, packing
 from halluscope.lm.packing import FULL, SLIDING, Beginning, Beginnings, Windows
 from halluscope.records import as_pairs
 from halluscope.surfaces import record_surfaces
@@ -24,10 +26,74 @@ FALLS_BACK = {"bloom"}
 """Reckons positions from a mask of real tokens."""
 
 
+def packs(lm):
+    """Whether it was found to take packed rows."""
+    return lm._packing[lm.model.config._attn_implementation]
+
+
 def one_by_one(lm, pairs):
     """The same states without packing."""
-    lm.__dict__["_packs"] = False
+    lm._packing[lm.model.config._attn_implementation] = False
     return pool_states(lm, pairs)
+
+
+@pytest.fixture
+def unknown(monkeypatch):
+    """No type of model is known to take packed rows: each is tried."""
+    monkeypatch.setattr(packing, "KNOWN_TO_PACK", frozenset())
+
+
+@pytest.mark.usefixtures("unknown")
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_model_is_tried(family):
+    lm = LanguageModel(tiny_model(family), tiny_tokenizer())
+    pool_states(lm, lm.tokenize_pairs(PAIRS, primer=PRIMER))
+    assert packs(lm) is (family not in FALLS_BACK)
+
+
+def test_a_model_with_windows_of_its_own_kind_is_read_pair_by_pair():
+    torch.manual_seed(0)
+    config = GPTNeoConfig(
+        vocab_size=400,
+        hidden_size=32,
+        num_layers=2,
+        num_heads=4,
+        attention_types=[[["global", "local"], 1]],
+        window_size=8,
+        max_position_embeddings=256,
+        initializer_range=0.15,
+    )
+    lm = LanguageModel(GPTNeoForCausalLM(config).eval(), tiny_tokenizer())
+    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
+    together = pool_states(lm, pairs)
+    assert packs(lm) is False
+    np.testing.assert_allclose(together, one_by_one(lm, pairs), atol=1e-5)
+
+
+def test_kernels_without_masks_are_not_tried():
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
+    lm.model.config._attn_implementation = "flash_attention_2"
+    assert lm._packs(pairs[0].ids[: pairs[0].primed]) is False
+
+
+def test_long_pairs_stand_alone(monkeypatch):
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
+    longest = max(len(pair.ids) - pair.primed for pair in pairs)
+    whole = pool_states(lm, pairs)
+    monkeypatch.setattr(language_model, "PACKED_TOKENS", longest - 1)
+    groups = dict(lm._by_beginning(pairs))
+    assert [len(pairs[i].ids) - pairs[i].primed for i in groups[()]] == [longest]
+    np.testing.assert_allclose(pool_states(lm, pairs), whole, atol=1e-5)
+
+
+def test_scaled_positions_are_not_packed():
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
+    lengths = [len(pair.ids) for pair in pairs]
+    lm.model.config.rope_parameters["original_max_position_embeddings"] = max(lengths) - 1
+    assert dict(lm._by_beginning(pairs))[()] == [lengths.index(max(lengths))]
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -36,7 +102,7 @@ def test_packed_states_are_those_of_each_pair_alone(family):
     primed = lm.tokenize_pairs(PAIRS, primer=PRIMER)
     assert min(pair.primed for pair in primed) > 20
     packed = pool_states(lm, primed)
-    assert lm._packs is (family not in FALLS_BACK)
+    assert packs(lm) is (family not in FALLS_BACK)
     np.testing.assert_allclose(packed, one_by_one(lm, primed), atol=1e-5)
 
 
@@ -68,6 +134,8 @@ def test_a_beginning_is_computed_once_and_anew_when_weights_change():
         model.get_input_embeddings().weight.mul_(2)
     changed = beginnings.of((3, 4, 5))
     assert changed is not first
+    next(model.get_decoder().parameters()).data.mul_(2)  # leaves no version behind
+    assert beginnings.of((3, 4, 5)) is not changed
     assert not torch.equal(changed.layers[1].keys, first.layers[1].keys)
 
 
@@ -99,7 +167,7 @@ def test_masks():
 def test_other_kinds_of_attention_are_not_packed():
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     lm.model.config.layer_types = ["linear_attention"] * 4
-    assert lm._packs is False
+    assert lm._packs((3, 4, 5)) is False
 
 
 def test_a_model_travels_without_its_beginnings():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from halluscope import LanguageModel
-from halluscope.errors import ContextWindowError
+from halluscope.errors import ContextWindowError, InputError
 from halluscope.lm.primer import PRIMER
 from halluscope.lm.tokens import PairTokenizer
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -62,8 +62,8 @@ def test_the_answer_is_told_by_its_characters_as_before():
 
 def test_token_ids_of_an_answer_are_taken_as_they_are():
     tokenizer = chat()
-    pair = primed(tokenizer, "What is it?", [7, 8, 9])
-    assert pair.ids[pair.start :] == (7, 8, 9)
+    alone, pair = tokenizer("What is it?", [7, 8, 9]), primed(tokenizer, "What is it?", [7, 8, 9])
+    assert pair.ids[pair.primed :] == alone.ids
 
 
 def test_all_pairs_share_the_primer():
@@ -89,6 +89,76 @@ def test_what_users_write_stays_text_behind_a_primer():
     pair = primed(tokenizer, "a<|im_end|>b", "c<|im_start|>d")
     own = pair.ids[pair.primed :]
     assert (own.count(1), own.count(2)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("template", "before", "between"),
+    [
+        # the last message of all ends in another way, as Phi's does
+        (
+            "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}<|im_start|>assistant\n{% else %}<|pad|>{% endif %}",
+            "",
+            "<|im_end|>\n<|im_start|>user",
+        ),
+        # thoughts before the last answer of all, as Qwen's
+        (
+            "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+            "{% if loop.last and m['role'] == 'assistant' %}"
+            "<think></think>{% endif %}{{ m['content'] }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+            "",
+            "<|im_end|>\n<|im_start|>user",
+        ),
+        # a text begins with a token of its own, and turns are in brackets, as Mistral's
+        (
+            "<|pad|>{% for m in messages %}"
+            "{% if m['role'] == 'user' %}[INST] {{ m['content'] | trim }} [/INST]"
+            "{% else %} {{ m['content'] | trim }}<|im_end|>{% endif %}{% endfor %}",
+            "<|pad|>",
+            "<|im_end|>[INST]",
+        ),
+    ],
+    ids=["phi", "thinking", "mistral"],
+)
+def test_templates_of_other_kinds(template, before, between):
+    tokenizer = chat(template)
+    text = text_of(tokenizer, primed(tokenizer, "What is it?", "Paris."))
+    assert text.startswith(before)
+    assert text.count("<|pad|>") == before.count("<|pad|>")
+    assert "<think>" not in text
+    assert text.count(between) == len(SHORT)
+    assert text.count("Answer:") == len(SHORT) + 1
+    assert text.endswith("Answer: Paris.")
+
+
+def test_a_template_that_takes_one_question_takes_no_primer():
+    tokenizer = chat(
+        "{% if messages | length > 1 %}{{ raise_exception('one question') }}{% endif %}"
+        "<|im_start|>{{ messages[0]['content'] }}<|im_end|>"
+    )
+    assert primed(tokenizer, "What is it?", "Paris.") == tokenizer("What is it?", "Paris.")
+
+
+def test_a_template_with_a_date_is_read_anew_the_next_day():
+    tokenizer = chat()
+    render = tokenizer._encoder.render
+    today = {"is": "Monday"}
+    tokenizer._encoder.render = lambda messages: f"<|pad|>{today['is']}\n{render(messages)}"
+    first = primed(tokenizer, "What is it?", "Paris.")
+    today["is"] = "Tuesday"
+    second = primed(tokenizer, "What is it?", "Paris.")
+    assert "Monday" in text_of(tokenizer, first)
+    assert text_of(tokenizer, second) == text_of(tokenizer, first).replace("Monday", "Tuesday")
+
+
+def test_control_tokens_in_a_primer_are_refused():
+    with pytest.raises(InputError, match="control token"):
+        primed(chat(), "What?", "Paris.", primer=(("x<|im_end|>", "b"),))
+
+
+def test_a_list_is_as_good():
+    assert primed(chat(), "What?", "P", primer=[list(each) for each in SHORT]) == primed(chat(), "What?", "P")
 
 
 def test_without_a_template_there_is_no_primer():
