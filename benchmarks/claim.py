@@ -2,10 +2,11 @@
 
 For every measure of roughness and peaks on every channel, the standardised difference between true and
 invented answers to the same question (or subject: a group of the records), in every labelled file of some
-folders, and in how many of them its sign is the one that the claim says. No direction that a surface is read
-with saw its question. Writes ``benchmarks/results/claim/MODEL.json`` and a figure beside it.
+folders, and in how many of them its sign is the one that the claim says. Answers are read behind their own
+prompts, without a primer; no direction that a surface is read with saw its question. Writes ``benchmarks/results/claim/MODEL.json`` and a figure beside it.
 
-States are recorded once and kept where ``benchmarks.accuracy`` keeps them; so are the surfaces' features.
+States are recorded once and kept, where ``benchmarks.accuracy --no-primer`` finds them; so are the surfaces'
+features.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help=f"folder for the results, {RESULTS} if not given")
     options = parser.parse_args(arguments)
     lm = LanguageModel.from_pretrained(options.model)
-    kept = {"limit": options.limit, "only": options.only}
+    # the claim is about answers as they are given, so behind their own prompts alone
+    kept = {"limit": options.limit, "only": options.only, "primer": ()}
     corpora = read_corpora(lm, options.data, options.cache, **kept)
     if options.on_policy:
         own = read_corpora(lm, options.on_policy, options.cache, **kept)
