@@ -3,7 +3,8 @@
 For every measure of roughness and peaks on every channel, the standardised difference between true and
 invented answers to the same question (or subject: a group of the records), in every labelled file of some
 folders, and in how many of them its sign is the one that the claim says. Answers are read behind their own
-prompts, without a primer; no direction that a surface is read with saw its question. Writes ``benchmarks/results/claim/MODEL.json`` and a figure beside it.
+prompts, without a primer; no direction that a surface is read with saw its question. Writes
+``benchmarks/results/claim/MODEL.json`` and a figure beside it.
 
 States are recorded once and kept, where ``benchmarks.accuracy --no-primer`` finds them; so are the surfaces'
 features.
