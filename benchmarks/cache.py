@@ -47,8 +47,8 @@ PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str
 RECORDING = tuple(
     f"lm/{name}.py"
     for name in (
-        *("anatomy", "encoding", "language_model", "messages"),
-        *("offsets", "packing", "primer", "recording", "stored", "tokens"),
+        *("anatomy", "beginning", "encoding", "language_model", "messages", "offsets", "packer", "packing"),
+        *("packing_trial", "primer", "recording", "stored", "tokens"),
     )
 )
 DETECTOR = (*RECORDING, "surfaces", "features", "detector", "folds.py", "evaluation/evaluate.py")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +15,10 @@ from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visi
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.fingerprint import fingerprint
-from halluscope.lm.packing import Beginnings, Windows, pack, packed_options, takes_packed_rows
+from halluscope.lm.packer import PACKED_TOKENS, Packer
 from halluscope.lm.primer import Primer
 from halluscope.lm.pull import pull, pulled_folder
-from halluscope.lm.recording import LayerState, TokenBatch, collate, visit_layers
+from halluscope.lm.recording import LayerState, collate, visit_layers
 from halluscope.lm.tokens import PairTokenizer, TokenizedPair
 from halluscope.records import Answer, Pair, Prompt, as_pairs
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _CPU_TOKEN_BUDGET = 1024
 _DEVICE_TOKEN_BUDGET = 16384
-PACKED_TOKENS = 512  # in one row: all attend over all of it, so that longer rows cost more than they save
 _NO_LIMIT = 10**9  # tokenizers without a limit claim 1e30 tokens
 #: What transformers' loader of tokenizers must know as well as its loader of models.
 _SHARED_ARGUMENTS = (
@@ -184,68 +182,19 @@ class LanguageModel:
         progress : callable, optional
             Called with the number of pairs done after each batch.
         """
-        for beginning, members in self._by_beginning(pairs):
+        with self.evaluating():
+            groups = self._packer.by_beginning(pairs)
+        for beginning, members in groups:
             lengths = [len(pairs[i].ids) - len(beginning) for i in members]
             budget = min(self.token_budget, PACKED_TOKENS) if beginning else self.token_budget
             for places in token_budget_batches(lengths, budget):
                 indices = [members[place] for place in places]
                 batched = [pairs[i] for i in indices]
                 with self.evaluating():
-                    if beginning:
-                        batch, options = self._pack(batched, beginning)
-                        visit_layers(self.anatomy, batch, visitor(indices), **options)
-                    else:
-                        visit_layers(self.anatomy, collate(batched), visitor(indices))
+                    batch, options = self._packer(batched, beginning) if beginning else (collate(batched), {})
+                    visit_layers(self.anatomy, batch, visitor(indices), **options)
                 if progress is not None:
                     progress(len(indices))
-
-    def _by_beginning(self, pairs: Sequence[TokenizedPair]) -> list[tuple[tuple[int, ...], list[int]]]:
-        """Indices of the pairs by the primer that they are packed behind; nothing where they are not.
-
-        That depends on the pair alone: its company does not change how it is read. A long pair fills a row by
-        itself, and its mask would take more memory than the beginning is worth.
-        """
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for index, pair in enumerate(pairs):
-            beginning = pair.ids[: pair.primed]
-            if len(pair.ids) - pair.primed > PACKED_TOKENS or len(pair.ids) > self._unscaled_positions:
-                beginning = ()
-            groups.setdefault(beginning, []).append(index)
-        apart = groups.setdefault((), [])
-        for beginning in [beginning for beginning in groups if beginning and not self._packs(beginning)]:
-            apart += groups.pop(beginning)
-        return [(beginning, members) for beginning, members in groups.items() if members]
-
-    def _pack(
-        self, pairs: Sequence[TokenizedPair], beginning: tuple[int, ...]
-    ) -> tuple[TokenBatch, dict[str, Any]]:
-        batch, lengths = pack(pairs)
-        options = packed_options(
-            self._beginnings.of(beginning), lengths, self._windows, self.model.dtype, self.device
-        )
-        return batch, options
-
-    @cached_property
-    def _windows(self) -> Windows:
-        return Windows.of(self.model.config.get_text_config(decoder=True))
-
-    def _packs(self, beginning: tuple[int, ...]) -> bool:
-        """Whether the model takes pairs packed behind a beginning; tried once for each way to attend."""
-        attends = getattr(self.model.config, "_attn_implementation", None)
-        if attends not in self._packing:
-            with self.evaluating():
-                self._packing[attends] = takes_packed_rows(
-                    self.anatomy, self._windows, self.model.dtype, beginning, self.context_window
-                )
-        return self._packing[attends]
-
-    @cached_property
-    def _unscaled_positions(self) -> float:
-        """From this length on some models turn their positions otherwise, also those of a beginning."""
-        rope = getattr(self.model.config.get_text_config(decoder=True), "rope_parameters", None) or {}
-        nested = [each for each in rope.values() if isinstance(each, dict)] or [rope]
-        limits = [each.get("original_max_position_embeddings") for each in nested]
-        return min((limit for limit in limits if limit), default=math.inf)
 
     def visit_attention(
         self,
@@ -322,7 +271,7 @@ class LanguageModel:
 
     def __getstate__(self) -> dict[str, Any]:
         # locks do not travel between processes, and beginnings are soon computed
-        unshared = ("_recording", "_tokenizing", "_beginnings", "_packing")
+        unshared = ("_recording", "_tokenizing", "_packer")
         return {key: value for key, value in self.__dict__.items() if key not in unshared}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -332,8 +281,7 @@ class LanguageModel:
     def _make_unshared(self) -> None:
         self._recording = threading.RLock()
         self._tokenizing = threading.RLock()  # fast tokenizers refuse to be set and used at the same time
-        self._beginnings = Beginnings(self.anatomy.decoder)
-        self._packing: dict[str | None, bool] = {}
+        self._packer = Packer(self.model, self.anatomy, self.context_window)
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"

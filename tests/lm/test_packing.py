@@ -7,8 +7,8 @@ from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
 from halluscope import LanguageModel
 from halluscope.detector.states import pool_states
-from halluscope.lm import language_model, packing
-from halluscope.lm.packing import FULL, SLIDING, Beginning, Beginnings, Windows
+from halluscope.lm import packer, packing_trial
+from halluscope.lm.packing import FULL, SLIDING, Windows
 from halluscope.records import as_pairs
 from halluscope.surfaces import record_surfaces
 from tests.tiny import FAMILIES, tiny_model, tiny_tokenizer
@@ -28,19 +28,19 @@ FALLS_BACK = {"bloom"}
 
 def packs(lm):
     """Whether it was found to take packed rows."""
-    return lm._packing[lm.model.config._attn_implementation]
+    return lm._packer._takes[lm.model.config._attn_implementation]
 
 
 def one_by_one(lm, pairs):
     """The same states without packing."""
-    lm._packing[lm.model.config._attn_implementation] = False
+    lm._packer._takes[lm.model.config._attn_implementation] = False
     return pool_states(lm, pairs)
 
 
 @pytest.fixture
 def unknown(monkeypatch):
     """No type of model is known to take packed rows: each is tried."""
-    monkeypatch.setattr(packing, "KNOWN_TO_PACK", frozenset())
+    monkeypatch.setattr(packing_trial, "KNOWN_TO_PACK", frozenset())
 
 
 @pytest.mark.usefixtures("unknown")
@@ -74,7 +74,7 @@ def test_kernels_without_masks_are_not_tried():
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
     lm.model.config._attn_implementation = "flash_attention_2"
-    assert lm._packs(pairs[0].ids[: pairs[0].primed]) is False
+    assert lm._packer.takes(pairs[0].ids[: pairs[0].primed]) is False
 
 
 def test_long_pairs_stand_alone(monkeypatch):
@@ -82,8 +82,8 @@ def test_long_pairs_stand_alone(monkeypatch):
     pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
     longest = max(len(pair.ids) - pair.primed for pair in pairs)
     whole = pool_states(lm, pairs)
-    monkeypatch.setattr(language_model, "PACKED_TOKENS", longest - 1)
-    groups = dict(lm._by_beginning(pairs))
+    monkeypatch.setattr(packer, "PACKED_TOKENS", longest - 1)
+    groups = dict(lm._packer.by_beginning(pairs))
     assert [len(pairs[i].ids) - pairs[i].primed for i in groups[()]] == [longest]
     np.testing.assert_allclose(pool_states(lm, pairs), whole, atol=1e-5)
 
@@ -93,7 +93,7 @@ def test_scaled_positions_are_not_packed():
     pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
     lengths = [len(pair.ids) for pair in pairs]
     lm.model.config.rope_parameters["original_max_position_embeddings"] = max(lengths) - 1
-    assert dict(lm._by_beginning(pairs))[()] == [lengths.index(max(lengths))]
+    assert dict(lm._packer.by_beginning(pairs))[()] == [lengths.index(max(lengths))]
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -125,35 +125,6 @@ def test_rows_hold_so_many_tokens(monkeypatch):
     assert seen == [1] * len(pairs)
 
 
-def test_a_beginning_is_computed_once_and_anew_when_weights_change():
-    model = tiny_model()
-    beginnings = Beginnings(model.get_decoder())
-    first = beginnings.of((3, 4, 5))
-    assert beginnings.of((3, 4, 5)) is first
-    with torch.no_grad():
-        model.get_input_embeddings().weight.mul_(2)
-    changed = beginnings.of((3, 4, 5))
-    assert changed is not first
-    next(model.get_decoder().parameters()).data.mul_(2)  # leaves no version behind
-    assert beginnings.of((3, 4, 5)) is not changed
-    assert not torch.equal(changed.layers[1].keys, first.layers[1].keys)
-
-
-def test_few_beginnings_are_held():
-    beginnings = Beginnings(tiny_model().get_decoder())
-    first = beginnings.of((3, 4))
-    for ids in ((5, 6), (7, 8)):
-        beginnings.of(ids)
-    assert beginnings.of((3, 4)) is not first
-
-
-def test_a_beginning_is_never_added_to():
-    model = tiny_model()
-    beginning = Beginning(model.get_decoder(), (3, 4, 5))
-    model.get_decoder()(torch.tensor([[6, 7]]), past_key_values=beginning)
-    assert beginning.get_seq_length() == 3
-
-
 def test_masks():
     windows = Windows(frozenset({FULL, SLIDING}), 2)
     masks = windows.masks(2, [2, 1], torch.float32)
@@ -167,10 +138,10 @@ def test_masks():
 def test_other_kinds_of_attention_are_not_packed():
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     lm.model.config.layer_types = ["linear_attention"] * 4
-    assert lm._packs((3, 4, 5)) is False
+    assert lm._packer.takes((3, 4, 5)) is False
 
 
 def test_a_model_travels_without_its_beginnings():
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     pool_states(lm, lm.tokenize_pairs(PAIRS, primer=PRIMER))
-    assert "_beginnings" not in lm.__getstate__()
+    assert "_packer" not in lm.__getstate__()

@@ -1,0 +1,95 @@
+"""Whether a decoder takes packed pairs: known of some types of model, tried with the others."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from halluscope.lm.anatomy import Anatomy, running_device
+from halluscope.lm.beginning import Beginning
+from halluscope.lm.packing import FULL, SLIDING, Windows, packed_options
+from halluscope.lm.recording import TokenBatch, residual_hooks, run_decoder
+
+_TRIED = 512  # tokens by which a decoder is tried: enough to show most windows and tables of positions
+# largest distance of a state from itself that is rounding, in units of its distance from the mean state
+_ROUNDING, _COARSE_ROUNDING = 1e-4, 0.25
+_OUTLIERS = 0.01  # share of states that rounding moves further
+
+KNOWN_TO_PACK = frozenset(
+    (
+        *("cohere", "gemma2", "gemma3_text", "gpt2", "gpt_neox", "granite", "llama", "mistral", "mixtral"),
+        *("olmo2", "opt", "phi3", "qwen2", "qwen3", "qwen3_moe"),
+    )
+)
+"""Types of models that take packed rows, as the tests show; others are tried when they are first used."""
+
+
+def takes_packed_rows(
+    anatomy: Anatomy, windows: Windows, dtype: torch.dtype, ids: tuple[int, ...], context_window: int | None
+) -> bool:
+    """Whether a decoder gives packed pairs the states that it gives them one by one: tried on a full row.
+
+    Architectures that keep another memory than keys and values, or that reckon positions in their own way,
+    do not; what they say to it differs too much to be listed. Not tried where the tests have.
+
+    Parameters
+    ----------
+    anatomy, windows, dtype
+        Of the language model.
+    ids : tuple of int
+        Of the beginning.
+    context_window : int or None
+        Tokens that the language model reads.
+    """
+    decoder: Any = anatomy.decoder
+    # other kernels take the mask for one of real tokens, and read beside their memory
+    implementation = getattr(decoder.config, "_attn_implementation", None)
+    if windows.kinds - {FULL, SLIDING} or implementation not in (None, "eager", "sdpa"):
+        return False
+    if decoder.config.model_type in KNOWN_TO_PACK:
+        return True
+    others = _others(decoder, len(ids), context_window)
+    lengths = [len(other) for other in others]
+    try:
+        device = running_device(decoder.get_input_embeddings())
+        row = torch.tensor([[index for other in others for index in other]])
+        options = packed_options(Beginning(decoder, ids), lengths, windows, dtype, device)
+        packed = _states(anatomy, row, **options)
+        rows = [torch.tensor([[*ids, *other]]) for other in others]
+        alone = torch.cat([_states(anatomy, row)[:, len(ids) :] for row in rows], dim=1)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # code of any architecture, asked for what it may not be made for
+        return False
+    apart = (packed - alone).norm(dim=-1)
+    spread = (alone - alone.mean(dim=1, keepdim=True)).norm(dim=-1).clamp_min(1e-6)
+    most = _ROUNDING if torch.finfo(dtype).bits >= 32 else _COARSE_ROUNDING
+    return bool((apart > most * spread).float().mean() <= _OUTLIERS)
+
+
+def _others(decoder: Any, beginning: int, context_window: int | None) -> list[list[int]]:
+    """Tokens of some pairs of unequal lengths, spread over the vocabulary."""
+    vocabulary = decoder.get_input_embeddings().weight.shape[0]
+    longest = _TRIED // 2 if context_window is None else min(_TRIED // 2, context_window - beginning)
+    lengths = [longest, *([max(1, longest // 3)] * 2), 2]
+    ids = iter(range(sum(lengths)))
+    return [[next(ids) * 7919 % vocabulary for _ in range(length)] for length in lengths]
+
+
+def _states(anatomy: Anatomy, ids: Tensor, **options: Any) -> Tensor:
+    """Float32 output (layers, tokens, d) of every block for a single row."""
+    kept: dict[int, Tensor] = {}
+    nothing = torch.empty(0, dtype=torch.long)
+    batch = TokenBatch(ids, torch.ones_like(ids), nothing, nothing, ())
+    recorder = threading.get_ident()
+
+    def keep(row: int, hidden: Tensor) -> None:
+        if threading.get_ident() == recorder:  # the model may be at work in another thread too
+            kept[row] = hidden[0].float().cpu()
+
+    with torch.inference_mode(), residual_hooks(anatomy, keep):
+        run_decoder(anatomy.decoder, batch, **options)
+    return torch.stack([kept[row] for row in range(len(anatomy.blocks) + 1)])
