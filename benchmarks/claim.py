@@ -153,7 +153,7 @@ def surface_features(corpus: Corpus) -> tuple[list[str], npt.NDArray[np.float64]
     The readings are cross-fitted as `Detector.fit` does it: each surface is read by directions learned from
     other questions.
     """
-    detector = Detector(corpus.lm, prior=False)
+    detector = Detector(corpus.lm, prior=False, primer=corpus.primer)
     kind = f"surfaces-{zlib.crc32(repr(MEASURES).encode()):08x}"
     path = corpus.path(kind, detector.seed).with_suffix(".npz")
     if not path.exists():

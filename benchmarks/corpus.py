@@ -82,8 +82,14 @@ def read_corpora(
         most = min(limit, GIVEN_AWAY_LIMIT) if file.stem in GIVEN_AWAY else limit
         records = whole_groups(list(read_records(file, labelled=True)), most, seed=0)
         labelled = check_labelled(records, None, None)
-        corpora.append(Corpus(file.stem, lm, labelled, cache / lm.name / file.stem, primer))
+        kept = cache / lm.name / f"{file.stem}{_mark(primer)}"
+        corpora.append(Corpus(file.stem, lm, labelled, kept, primer))
     return corpora
+
+
+def _mark(primer: Primer) -> str:
+    """What tells the folder of a corpus behind another primer than the default one."""
+    return "" if primer == PRIMER else f"-{zlib.crc32(repr(primer).encode()):08x}"
 
 
 def whole_groups(pairs: list[Pair], limit: int, seed: int) -> list[Pair]:

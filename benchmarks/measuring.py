@@ -31,7 +31,7 @@ def measure(corpus: Corpus, seed: int, baselines: Sequence[str]) -> None:
     folds = grouped_folds(y, groups, FOLDS, seed)
     recorded = corpus.recorded(missing)
     if set(DETECTORS) & set(missing):
-        detector = Detector(corpus.lm, prior=corpus.heeds_prior, seed=seed)
+        detector = Detector(corpus.lm, prior=corpus.heeds_prior, primer=corpus.primer, seed=seed)
         own, others = cross_validate(detector, corpus.labelled, recorded, folds, corpus.states)
         found = {OURS: others.pop(WITHOUT_PRIOR, own), WITH_PRIOR: own, **others}
         for method, probability in found.items():

@@ -1,15 +1,18 @@
+import json
+
 import numpy as np
 import pytest
 
 from benchmarks import measuring
 from benchmarks.accuracy import OURS, count_seeds, load_measured, seeds_kept, summarise
-from benchmarks.corpus import Corpus
+from benchmarks.corpus import Corpus, read_corpora
 from benchmarks.measuring import DETECTORS, load_scores, measure
 from halluscope.detector.labelled import check_labelled
 from halluscope.evaluation.sampled import SAMPLED
 from halluscope.records import as_pairs
 from tests.samples import chance_records, labelled_records
 
+SHORT = (("Who?", "Bell."),)
 FEW = ("length", "TriLens", "P(True)")
 
 
@@ -74,6 +77,21 @@ def test_what_is_measured_so_far_is_loaded_once(planted, lm, tmp_path):
     assert count_seeds(scores["planted"]) == 2
     planted.path("length", 0).unlink()
     assert seeds_kept(planted, 1, FEW) == 0
+
+
+def test_with_and_without_a_primer_in_one_cache(lm, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = (json.dumps(record | {"group": record["prompt"]}) for record in labelled_records(16))
+    (folder / "places.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    found = []
+    for primer in (SHORT, (), SHORT):
+        (corpus,) = read_corpora(lm, [folder], tmp_path / "cache", limit=100, primer=primer)
+        measure(corpus, 0, ["logprob"])
+        found.append(load_scores(corpus, 1, ["logprob"]).scores)
+    for method in (OURS, "logprob"):
+        assert not np.array_equal(found[0][method], found[1][method])
+        np.testing.assert_array_equal(found[0][method], found[2][method])
 
 
 def test_summary(planted, lm, tmp_path):
