@@ -80,7 +80,9 @@ class Beginnings:
             for weight in weights
         )
         # what writes into the data itself leaves no version behind, but changes the first block's weights
-        sample = tuple(float(weight.flatten()[0]) for weight in weights[:_SAMPLED] if not weight.is_meta)
+        sample = tuple(
+            weight.detach().flatten()[0].item() for weight in weights[:_SAMPLED] if not weight.is_meta
+        )
         adapters = tuple(
             (module._disable_adapters, str(getattr(module, "active_adapters", "")))
             for module in self._decoder.modules()
