@@ -80,7 +80,7 @@ def main() -> None:
                 "model": lm.name,
                 "limit": arguments.limit,
                 "seeds": {c.name: count_seeds(scores[c.name]) if c.name in scores else 0 for c in corpora},
-                **summarise(scores),
+                **summarise({c.name: scores[c.name] for c in corpora if c.name in scores}),
             }
             if not arguments.only:
                 variant = next((name for name in VARIANTS if getattr(arguments, name)), "")
