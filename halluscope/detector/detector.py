@@ -56,7 +56,7 @@ class Detector(ClassifierMixin, BaseEstimator):
     prior : bool
         Let the detector that ships for exactly this language model have a say, where one does; what it counts
         is learned from the training pairs. False to learn from these alone.
-    primer : sequence of (str, str)
+    primer : tuple of (str, str)
         Well-known questions with true answers, put before every prompt as an earlier part of the
         conversation: see `halluscope.lm.primer`. As many of them as fit into a quarter of the context window.
         Empty to read answers behind their own prompts alone.
@@ -77,7 +77,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         Directions learned from all training pairs.
     prior_ : Prior or None
         What has a say beside them.
-    primer_ : sequence of (str, str)
+    primer_ : tuple of (str, str)
         What answers are read behind, whatever `primer` is set to afterwards.
     classifier_ : SurfaceClassifier
         The fitted classifier.

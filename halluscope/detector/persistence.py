@@ -82,7 +82,9 @@ def save_detector(detector: Detector, folder: Path) -> Path:
             "layers": detector.lm.n_layers,
             "width": detector.lm.hidden_size,
         },
-        "settings": {name: _plain(getattr(detector, name)) for name in SETTINGS}
+        "settings": {
+            name: np.asarray(getattr(detector, name)).item() for name in SETTINGS if name != "primer"
+        }
         | {"primer": detector.primer_},
         "features": list(detector.feature_names_in_),
         "training": detector.training_,
@@ -105,11 +107,6 @@ def save_detector(detector: Detector, folder: Path) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
     detector.name_ = folder.name
     return folder
-
-
-def _plain(setting: Any) -> Any:
-    """A setting as JSON keeps it."""
-    return setting if isinstance(setting, tuple) else np.asarray(setting).item()
 
 
 def check_target(folder: Path) -> None:
