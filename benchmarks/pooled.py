@@ -16,7 +16,6 @@ from benchmarks.corpus import Corpus, needs_of, subset
 from halluscope import Detector, LanguageModel
 from halluscope.detector.cross_fitting import measure_with
 from halluscope.detector.labelled import LabelledPairs, question_marks
-from halluscope.detector.learned import Learned
 from halluscope.evaluation.evaluate import cross_validate
 from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.evaluation.recording import record_pairs
@@ -173,7 +172,7 @@ def fit_detector(pool: Pool, recorded: RecordedPairs, *, prior: bool = False, se
 
 def judge_both(detector: Detector, corpus: Corpus) -> tuple[Scores, Scores]:
     """Probabilities (pairs,) by what a detector that was just fitted learned itself, and with its prior."""
-    learned = Learned(detector.reading_, detector.prior_, detector.classifier_)
+    learned = detector.learned
     features = learned.measure(learned.record(corpus.states, corpus.tokenized, detector.measures))
     classifier = detector.classifier_
     alone = classifier if detector.prior_ is None else classifier.without_prior()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from halluscope.evaluation.recording import record_pairs
 from halluscope.evaluation.report import print_results
 from halluscope.evaluation.transfer import evaluate_transfer
 from halluscope.lm.catalogue import DEFAULT_MODEL
-from halluscope.records import as_pairs
+from halluscope.lm.stored import StoredStates
+from halluscope.progress import progress_bar
+from halluscope.records import Pair, as_pairs
 from models.card import write_card
 from models.facts import HELD_OUT_KINDS, build_pairs, unknown_kinds
 from models.facts.split import is_trained_on
@@ -55,34 +59,16 @@ def build(model: str, seed: int, folder: Path) -> None:
     start = time.perf_counter()
     unknown = unknown_kinds(model)
     pairs = as_pairs(build_pairs(seed, unknown))
-    known = [pair for pair in pairs if is_trained_on(str(pair.topic), unknown)]
     lm = LanguageModel.from_pretrained(model)
     detector = Detector(lm, prior=False, seed=seed)
-    recorded = record_pairs(lm, check_labelled(known, None, None), primer=detector.primer)
-    inside, _ = evaluate(
-        detector,
-        known,
-        n_folds=FOLDS,
-        seed=seed,
-        baselines=BASELINES,
-        ablations={},
-        fit=True,
-        recorded=recorded,
-    )
-    print_results(inside)
-    sets = {"held-out kinds": HELD_OUT_KINDS, **{kind: (kind,) for kind in HELD_OUT_KINDS}}
-    sets["kinds that the model hardly knows"] = unknown
-    outside = evaluate_transfer(
-        detector,
-        known,
-        {name: [pair for pair in pairs if pair.topic in kinds] for name, kinds in sets.items()},
-        recorded=recorded,
-        baselines=BASELINES,
-        seed=seed,
-    )
+    tokenized = detector.tokenize(pairs)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".states-") as temporary:
+        with progress_bar("Reading answers", len(tokenized)) as advance:
+            states = StoredStates.record(lm, tokenized, Path(temporary) / "states", progress=advance)
+        inside, outside = measure(detector, pairs, unknown, states)
     results: dict[str, Any] = {
         "command": f"python -m models.build --model {model} --seed {seed}",
-        "kinds": sorted({str(p.topic) for p in known}),
+        "kinds": sorted({str(p.topic) for p in pairs if is_trained_on(str(p.topic), unknown)}),
         "held_out_kinds": list(HELD_OUT_KINDS),
         "unknown_kinds": list(unknown),
         "knowledge": json.loads((folder / "knowledge.json").read_text(encoding="utf-8")),
@@ -93,7 +79,59 @@ def build(model: str, seed: int, folder: Path) -> None:
     detector.save(folder)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write_card(folder, results, detector.training_)
-    print(f"{folder}: built in {results['minutes']} minutes from {len(known)} pairs")
+    print(f"{folder}: built in {results['minutes']} minutes from {inside['n']} pairs")
+
+
+def measure(
+    detector: Detector, pairs: Sequence[Pair], unknown: tuple[str, ...], states: StoredStates
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Fit the detector on the kinds of fact that the language model knows, and measure it.
+
+    Parameters
+    ----------
+    detector : Detector
+        Not fitted; fitted afterwards.
+    pairs : sequence of Pair
+        Of all kinds.
+    unknown : tuple of str
+        Kinds that the language model hardly knows.
+    states : StoredStates
+        Of all pairs.
+
+    Returns
+    -------
+    inside : dict
+        By grouped cross-validation, see `halluscope.evaluation.evaluate`.
+    outside : dict
+        On kinds that it was not trained on, see `halluscope.evaluation.transfer`.
+    """
+    known = [pair for pair in pairs if is_trained_on(str(pair.topic), unknown)]
+    recorded = record_pairs(detector.lm, check_labelled(known, None, None), states, primer=detector.primer)
+    seed = detector.seed
+    inside, _ = evaluate(
+        detector,
+        known,
+        n_folds=FOLDS,
+        seed=seed,
+        baselines=BASELINES,
+        ablations={},
+        fit=True,
+        recorded=recorded,
+        source=states,
+    )
+    print_results(inside)
+    sets = {"held-out kinds": HELD_OUT_KINDS, **{kind: (kind,) for kind in HELD_OUT_KINDS}}
+    sets["kinds that the model hardly knows"] = unknown
+    outside = evaluate_transfer(
+        detector,
+        known,
+        {name: [pair for pair in pairs if pair.topic in kinds] for name, kinds in sets.items()},
+        recorded=recorded,
+        source=states,
+        baselines=BASELINES,
+        seed=seed,
+    )
+    return inside, outside
 
 
 if __name__ == "__main__":

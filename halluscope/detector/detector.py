@@ -232,7 +232,7 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, pairs: Any) -> npt.NDArray[np.float64]:
         """Calibrated probabilities (pairs, 2): not hallucinated, hallucinated."""
-        learned = self._learned
+        learned = self.learned
         tokenized = self.tokenize(self._unlabelled(pairs))
         with self._progress(len(tokenized)) as advance:
             chunks = (tokenized[start : start + _CHUNK] for start in range(0, len(tokenized), _CHUNK))
@@ -263,7 +263,7 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     def detect_batch(self, pairs: Any) -> list[Detection]:
         """Judge many answers at once; detections in the order of the pairs."""
-        learned = self._learned
+        learned = self.learned
         start = time.perf_counter()
         pairs = self._unlabelled(pairs)
         with self._progress(len(pairs)) as advance:
@@ -288,7 +288,7 @@ class Detector(ClassifierMixin, BaseEstimator):
 
     def score_surfaces(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
         """Probability of being hallucinated for each of some surfaces with this detector's channels."""
-        learned = self._learned
+        learned = self.learned
         return learned.judge(learned.measure(surfaces))[:, 1]
 
     def count_seen(self, pairs: Any) -> int | None:
@@ -303,13 +303,19 @@ class Detector(ClassifierMixin, BaseEstimator):
         return count_marked(as_pairs(pairs), [*self.training_["questions"], *theirs])
 
     @property
+    def learned(self) -> Learned:
+        """All that the fit has learned, from surfaces to probabilities."""
+        check_is_fitted(self, "classifier_")
+        return Learned(self.reading_, self.prior_, self.classifier_)
+
+    @property
     def identity(self) -> str:
         """Digest of all that its scores depend on: what it has learned, threshold, primer, model and dtype.
 
         Equal for every load of one saved detector. Saving and loading may change it once, since
         scikit-learn's estimators come back with other internals than they were fitted with.
         """
-        learned, threshold = self._learned.digest(), repr(float(self.threshold))
+        learned, threshold = self.learned.digest(), repr(float(self.threshold))
         parts = [learned, threshold, repr(self.primer_), self.lm.fingerprint, str(self.lm.model.dtype)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -346,17 +352,12 @@ class Detector(ClassifierMixin, BaseEstimator):
 
         return load_detector(Path(folder).expanduser(), lm)
 
-    @property
-    def _learned(self) -> Learned:
-        check_is_fitted(self, "classifier_")
-        return Learned(self.reading_, self.prior_, self.classifier_)
-
     def _record(self, tokenized: Sequence[TokenizedPair], advance: Callable[[int], None]) -> list[Surface]:
         if self.lm.fingerprint != self.fingerprint_:
             raise FingerprintError(
                 f"this detector was fitted on another language model than '{self.lm.name}': fit it anew"
             )
-        return self._learned.record(self.lm, tokenized, self.measures, advance)
+        return self.learned.record(self.lm, tokenized, self.measures, advance)
 
     def _progress(self, n: int) -> AbstractContextManager[Callable[[int], None]]:
         return progress_bar("Measuring surfaces", n, show=self.progress if n > 1 else False)

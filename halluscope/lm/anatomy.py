@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,13 @@ class Anatomy:
         Maps token ids to final hidden states, without the unembedding.
     blocks : sequence of Module
         The decoder blocks in order; block l writes row l + 1 of a surface.
-    unembed : callable
-        Residual states (n, d) to logits (n, vocabulary): final norm, unembedding, and the scaling or soft
-        cap that the model's own forward applies to its logits.
+    unembed : Unembedding
+        Residual states (n, d) to logits (n, vocabulary).
     """
 
     decoder: nn.Module
     blocks: Sequence[nn.Module]
-    unembed: Callable[[Tensor], Tensor]
+    unembed: Unembedding
 
 
 def find_anatomy(model: Any) -> Anatomy:
@@ -56,7 +55,7 @@ def find_anatomy(model: Any) -> Anatomy:
         raise ModelError(f"{kind} has no unembedding: load it as a causal language model")
     text_config = config.get_text_config(decoder=True)
     decoder, blocks = _find_blocks(model, text_config.num_hidden_layers)
-    return Anatomy(decoder, list(blocks), _Unembedding(decoder, blocks, unembedding, text_config))
+    return Anatomy(decoder, list(blocks), Unembedding(decoder, blocks, unembedding, text_config))
 
 
 def _find_blocks(model: Any, n_layers: int) -> tuple[nn.Module, nn.ModuleList]:
@@ -87,8 +86,11 @@ def running_device(module: nn.Module, default: torch.device | str = "cpu") -> to
     return torch.device(default) if parameter is None else parameter.device
 
 
-class _Unembedding:
-    """Final norm and unembedding, with the model's own treatment of its logits."""
+class Unembedding:
+    """Final norm and unembedding, with the scaling or soft cap that the model's own forward gives its logits.
+
+    Called with residual states (n, d), it gives logits (n, vocabulary) in float32.
+    """
 
     def __init__(
         self, decoder: nn.Module, blocks: nn.ModuleList, unembedding: nn.Module, config: Any
@@ -102,10 +104,22 @@ class _Unembedding:
             _first_setting(config, _DIVISORS) or 1.0
         )
 
-    def __call__(self, state: Tensor) -> Tensor:
-        normed = self.norm(_suited(state, self.norm))
+    def __call__(self, states: Tensor) -> Tensor:
+        """Logits (n, vocabulary) of the model."""
+        return self.treated(self.raw(states))
+
+    def raw(self, states: Tensor) -> Tensor:
+        """Logits (n, vocabulary) as the unembedding gives them, in its dtype."""
+        normed = self.norm(_suited(states, self.norm))
         projected = self.project(_suited(normed, self.project))
-        logits = self.unembedding(_suited(projected, self.unembedding)).float() * self.scale
+        logits: Tensor = self.unembedding(_suited(projected, self.unembedding))
+        return logits
+
+    def treated(self, logits: Tensor) -> Tensor:
+        """Raw logits scaled and capped, in float32; a copy."""
+        logits = logits.to(torch.float32, copy=True)
+        if self.scale != 1.0:
+            logits *= self.scale
         if self.soft_cap:
             logits = torch.tanh(logits / self.soft_cap) * self.soft_cap
         return logits

@@ -15,7 +15,7 @@ from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visi
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.fingerprint import fingerprint
-from halluscope.lm.packer import PACKED_TOKENS, Packer
+from halluscope.lm.packer import ROW_TOKENS, Packer
 from halluscope.lm.primer import Primer
 from halluscope.lm.pull import pull, pulled_folder
 from halluscope.lm.recording import LayerState, collate, visit_layers
@@ -186,7 +186,7 @@ class LanguageModel:
             groups = self._packer.by_beginning(pairs)
         for beginning, members in groups:
             lengths = [len(pairs[i].ids) - len(beginning) for i in members]
-            budget = min(self.token_budget, PACKED_TOKENS) if beginning else self.token_budget
+            budget = min(self.token_budget, ROW_TOKENS) if beginning else self.token_budget
             for places in token_budget_batches(lengths, budget):
                 indices = [members[place] for place in places]
                 batched = [pairs[i] for i in indices]

@@ -14,8 +14,10 @@ from halluscope.lm.packing_trial import takes_packed_rows
 from halluscope.lm.recording import TokenBatch
 from halluscope.lm.tokens import TokenizedPair
 
+ROW_TOKENS = 256
+"""Tokens in one row: all attend over all of it, so that longer rows cost more than they save."""
 PACKED_TOKENS = 512
-"""Most tokens in one row: all attend over all of it, so that longer rows cost more than they save."""
+"""Most tokens of a pair that is packed; a long one fills a row by itself."""
 
 
 class Packer:
@@ -42,8 +44,8 @@ class Packer:
     def by_beginning(self, pairs: Sequence[TokenizedPair]) -> list[tuple[tuple[int, ...], list[int]]]:
         """Indices of the pairs by the primer that they are packed behind; nothing where they are not.
 
-        That depends on the pair alone: its company does not change how it is read. A long pair fills a row by
-        itself, and its mask would take more memory than the beginning is worth.
+        That depends on the pair alone: its company does not change how it is read. The mask of a very long
+        pair would take more memory than the beginning is worth.
         """
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, pair in enumerate(pairs):

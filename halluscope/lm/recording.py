@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -19,10 +18,8 @@ from torch import Tensor, nn
 
 from halluscope.errors import ActivationError, ModelError
 from halluscope.lm.anatomy import Anatomy, running_device
+from halluscope.lm.prediction import Prediction, Predictions
 from halluscope.lm.tokens import TokenizedPair
-
-_LEAST_LOGIT = -1e30
-_LOGIT_ROWS = 64  # rows of logits held at once: few enough to stay near the processor, 64 MB for 256k entries
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,8 @@ class LayerState:
         Answer tokens of each pair; they sum to n.
     unembed : callable
         States (k, d) to logits (k, vocabulary).
+    predictions : Predictions
+        Of the layers of this batch.
     """
 
     layer: int
@@ -100,6 +99,7 @@ class LayerState:
     emitted: Tensor
     lengths: tuple[int, ...]
     unembed: Callable[[Tensor], Tensor]
+    predictions: Predictions
 
     @property
     def firsts(self) -> Tensor:
@@ -111,22 +111,18 @@ class LayerState:
         """Where each pair's last token stands among the n."""
         return torch.tensor(self.lengths).cumsum(0) - 1
 
-    @cached_property
-    def prediction(self) -> tuple[Tensor, Tensor]:
+    @property
+    def prediction(self) -> Prediction:
         """Log-probability of the emitted token and entropy of the distribution, each (n,), in nats.
 
-        Of the distribution that this layer's state gives when it is sent through the final norm and the
-        unembedding ("logit lens", nostalgebraist 2020). Computed once for all measures that want it.
+        Of the distribution that this layer's state gives through the final norm and the unembedding: see
+        `halluscope.lm.prediction`. Read once for all measures that want it.
         """
-        log_probability, entropy = [], []
-        for states, ids in zip(self.before.split(_LOGIT_ROWS), self.emitted.split(_LOGIT_ROWS), strict=True):
-            # a model that masks tokens with -inf would make 0 x inf of their share in the entropy
-            logits = self.unembed(states).clamp_min(_LEAST_LOGIT)
-            log_total = logits.logsumexp(dim=-1)
-            log_probability.append(logits.gather(1, ids.to(logits.device)[:, None])[:, 0] - log_total)
-            # -sum p ln p = ln Z - sum p logit: one pass over the vocabulary less than through ln p
-            entropy.append(log_total - torch.linalg.vecdot(logits.softmax(dim=-1), logits))
-        return torch.cat(log_probability), torch.cat(entropy)
+        return self.predict_later()()
+
+    def predict_later(self) -> Callable[[], Prediction]:
+        """What gives `prediction` when it is called, which is best done when the last layer has been seen."""
+        return self.predictions.ask(self.layer, self.before, self.emitted)
 
 
 @contextmanager
@@ -190,6 +186,7 @@ def visit_layers(
     previous: list[Tensor] = []
     n_layers = len(anatomy.blocks) + 1
     recorder = threading.get_ident()
+    predictions = Predictions(anatomy.unembed)
 
     def on_layer(row: int, hidden: Tensor) -> None:
         if threading.get_ident() != recorder:
@@ -200,7 +197,19 @@ def visit_layers(
         finite.append(torch.isfinite(state).all() & torch.isfinite(before).all())
         below = previous.pop().to(state.device) if previous else None
         previous.append(state)
-        visit(LayerState(row, n_layers, state, before, below, emitted, batch.lengths, anatomy.unembed))
+        visit(
+            LayerState(
+                layer=row,
+                n_layers=n_layers,
+                state=state,
+                before=before,
+                previous=below,
+                emitted=emitted,
+                lengths=batch.lengths,
+                unembed=anatomy.unembed,
+                predictions=predictions,
+            )
+        )
 
     with torch.inference_mode(), residual_hooks(anatomy, on_layer):
         run_decoder(anatomy.decoder, batch, **options)

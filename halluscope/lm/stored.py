@@ -7,8 +7,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +17,7 @@ from torch import Tensor
 
 from halluscope.errors import InputError
 from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.prediction import Prediction, Predictions
 from halluscope.lm.recording import LayerState
 from halluscope.lm.tokens import TokenizedPair
 
@@ -50,32 +49,32 @@ class StateSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class StoredLayerState(LayerState):
-    """A layer's state from disk, with the prediction that was read when it was recorded.
+class StoredPredictions(Predictions):
+    """What was read of the layers of one batch when they were recorded.
 
     Parameters
     ----------
-    stored_prediction : tuple of Tensor
-        Log-probability of the emitted token and entropy, each (n,); NaN at layers where neither was read.
+    values : ndarray of shape (2, layers, n)
+        Log-probability of the emitted token and entropy; NaN at layers where neither was read.
     """
 
-    stored_prediction: tuple[Tensor, Tensor]
+    def __init__(self, values: npt.NDArray[np.float32]) -> None:
+        self._values = torch.from_numpy(values)
 
-    @cached_property
-    def prediction(self) -> tuple[Tensor, Tensor]:
-        """As `LayerState.prediction`, where it was read.
+    def ask(self, layer: int, states: Tensor, emitted: Tensor) -> Callable[[], Prediction]:
+        """As `Predictions.ask`, where it was read.
 
         Raises
         ------
         InputError
             At a layer where it was not.
         """
-        if self.stored_prediction[0].isnan().any():
+        log_probability, entropy = self._values[:, layer]
+        if log_probability.isnan().any():
             raise InputError(
-                f"the prediction of layer {self.layer} was not stored: record with a smaller 'lens_every'"
+                f"the prediction of layer {layer} was not stored: record with a smaller 'lens_every'"
             )
-        return self.stored_prediction
+        return lambda: (log_probability, entropy)
 
 
 class StoredStates:
@@ -140,14 +139,17 @@ class StoredStates:
 
             def visitor(indices: list[int]) -> Callable[[LayerState], None]:
                 openings, rows = _rows(starts, indices)
+                asked: dict[int, Callable[[], Prediction]] = {}
 
                 def visit(layer: LayerState) -> None:
                     for places, states_there in ((rows, layer.state), (openings, layer.before[layer.firsts])):
                         bits = states_there.to(dtype).cpu().view(getattr(torch, integer.__name__))
                         states[layer.layer, places] = bits.numpy()
                     if (layer.n_layers - 1 - layer.layer) % lens_every == 0:
-                        read = torch.stack(layer.prediction)
-                        predictions[:, layer.layer, rows] = read.float().cpu().numpy()
+                        asked[layer.layer] = layer.predict_later()
+                    if layer.layer == layer.n_layers - 1:
+                        for row, read in asked.items():
+                            predictions[:, row, rows] = torch.stack(read()).float().cpu().numpy()
 
                 return visit
 
@@ -199,12 +201,12 @@ class StoredStates:
             _, rows = _rows(self._starts, [places[i] for i in indices])
             lengths = tuple(len(pairs[i].tokens) for i in indices)
             emitted = torch.tensor([token for i in indices for token in pairs[i].ids[pairs[i].start :]])
+            predictions = StoredPredictions(self._predictions[:, :, rows])
             previous = None
             for row in range(self.n_layers):
                 state, before = self._read(row, rows), self._read(row, rows - 1)
-                logprob, entropy = torch.from_numpy(self._predictions[:, row, rows])
                 visit(
-                    StoredLayerState(
+                    LayerState(
                         layer=row,
                         n_layers=self.n_layers,
                         state=state,
@@ -213,7 +215,7 @@ class StoredStates:
                         emitted=emitted,
                         lengths=lengths,
                         unembed=_no_unembedding,
-                        stored_prediction=(logprob, entropy),
+                        predictions=predictions,
                     )
                 )
                 previous = state

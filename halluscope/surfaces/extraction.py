@@ -13,7 +13,7 @@ from halluscope.errors import InputError
 from halluscope.lm.recording import LayerState
 from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
-from halluscope.surfaces.measures import DEFAULT_MEASURES, Measure
+from halluscope.surfaces.measures import DEFAULT_MEASURES, Activity, Measure
 from halluscope.surfaces.surface import Surface
 
 
@@ -73,30 +73,40 @@ class _BatchOfSheets:
         self._indices = indices
         self._measures = measures
         self._sheets = sheets
-        self._rows: list[list[tuple[int, Tensor]]] = [[] for _ in measures]
+        self._rows: list[list[tuple[int, Activity]]] = [[] for _ in measures]
 
     def __call__(self, layer: LayerState) -> None:
         for measure, rows in zip(self._measures, self._rows, strict=True):
             values = measure(layer)
             if values is not None:
-                wanted = (len(measure.channels), sum(layer.lengths))
-                if values.shape != wanted:
-                    raise InputError(
-                        f"measure {measure!r} gave values of shape {tuple(values.shape)} at layer "
-                        f"{layer.layer}: it must give {wanted}, channels x tokens"
-                    )
                 rows.append((layer.layer, values))
         if layer.layer == layer.n_layers - 1:
             self._hand_out(layer)
 
     def _hand_out(self, layer: LayerState) -> None:
-        for measure, rows in zip(self._measures, self._rows, strict=True):
-            if not rows:
-                raise InputError(f"measure {measure!r} was taken at no layer")
-        sheets = np.concatenate([_all_layers(rows, layer.n_layers) for rows in self._rows])
+        taken = [
+            _taken(measure, rows, sum(layer.lengths))
+            for measure, rows in zip(self._measures, self._rows, strict=True)
+        ]
+        sheets = np.concatenate([_all_layers(rows, layer.n_layers) for rows in taken])
         ends = np.cumsum(layer.lengths)
         for index, part in zip(self._indices, np.split(sheets, ends[:-1], axis=2), strict=True):
             self._sheets[index] = part
+
+
+def _taken(measure: Measure, rows: Sequence[tuple[int, Activity]], tokens: int) -> list[tuple[int, Tensor]]:
+    """What a measure gave, and the layers that it gave it for."""
+    if not rows:
+        raise InputError(f"measure {measure!r} was taken at no layer")
+    taken = [(layer, given if isinstance(given, Tensor) else given()) for layer, given in rows]
+    wanted = (len(measure.channels), tokens)
+    for layer, values in taken:
+        if values.shape != wanted:
+            raise InputError(
+                f"measure {measure!r} gave values of shape {tuple(values.shape)} at layer {layer}: it must "
+                f"give {wanted}, channels x tokens"
+            )
+    return taken
 
 
 def _all_layers(rows: list[tuple[int, Tensor]], n_layers: int) -> npt.NDArray[np.float32]:

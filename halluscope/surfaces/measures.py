@@ -1,12 +1,14 @@
 """Activity measures: one number for each layer and answer token.
 
 A measure is any object with `channels`, the names it fills, and a call that takes a `LayerState` and gives a
-tensor (channels, tokens), or None at a layer that it leaves out. To add one, write one more class like these
-and pass it to `halluscope.surfaces.record_surfaces`; nothing else needs to know it.
+tensor (channels, tokens), or what gives one when all layers have been seen, or None at a layer that it leaves
+out. To add one, write one more class like these and pass it to `halluscope.surfaces.record_surfaces`; nothing
+else needs to know it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -17,6 +19,9 @@ from halluscope.lm.recording import LayerState
 
 _TINY = 1e-12
 
+Activity = Tensor | Callable[[], Tensor]
+"""Activity (channels, tokens), or what gives it when it is called behind the last layer."""
+
 
 class Measure(Protocol):
     """What the recorder asks of an activity measure."""
@@ -26,7 +31,7 @@ class Measure(Protocol):
         """Names of the channels it fills."""
         ...
 
-    def __call__(self, layer: LayerState) -> Tensor | None:
+    def __call__(self, layer: LayerState) -> Activity | None:
         """Activity (channels, tokens) of one layer, or None where it is not taken.
 
         Layers left out are interpolated linearly between their measured neighbours; below the first and above
@@ -100,9 +105,9 @@ class Lens:
     every: int = 1
     channels: ClassVar[tuple[str, ...]] = ("lens",)
 
-    def __call__(self, layer: LayerState) -> Tensor | None:
-        """Activity (1, tokens)."""
-        return layer.prediction[0][None] if _on_grid(layer, self.every) else None
+    def __call__(self, layer: LayerState) -> Activity | None:
+        """Activity (1, tokens), later: the layers share one unembedding."""
+        return _predicted(layer, 0) if _on_grid(layer, self.every) else None
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,14 @@ class Entropy:
     every: int = 1
     channels: ClassVar[tuple[str, ...]] = ("entropy",)
 
-    def __call__(self, layer: LayerState) -> Tensor | None:
-        """Activity (1, tokens)."""
-        return layer.prediction[1][None] if _on_grid(layer, self.every) else None
+    def __call__(self, layer: LayerState) -> Activity | None:
+        """Activity (1, tokens), later: the layers share one unembedding."""
+        return _predicted(layer, 1) if _on_grid(layer, self.every) else None
+
+
+def _predicted(layer: LayerState, which: int) -> Callable[[], Tensor]:
+    later = layer.predict_later()
+    return lambda: later()[which][None]
 
 
 def _on_grid(layer: LayerState, every: int) -> bool:

@@ -151,22 +151,6 @@ def test_states_are_handed_on_in_float32_whatever_the_model_s_dtype():
         torch.testing.assert_close(one.state, other.state, atol=0.3, rtol=0.1)
 
 
-def test_long_answers_are_unembedded_in_parts(monkeypatch):
-    whole = record(tiny_model(), tokenized())[-1].prediction
-    monkeypatch.setattr("halluscope.lm.recording._LOGIT_ROWS", 3)
-    parts = record(tiny_model(), tokenized())[-1].prediction
-    torch.testing.assert_close(parts, whole)
-
-
-def test_a_prediction_that_is_certain_has_no_entropy():
-    state = torch.zeros(2, 3)
-    logits = torch.tensor([[40.0, -1e4, 0.0]] * 2)
-    layer = LayerState(0, 1, state, state, None, torch.tensor([0, 1]), (2,), lambda states: logits)
-    log_p, entropy = layer.prediction
-    torch.testing.assert_close(log_p, torch.tensor([0.0, -10040.0]))
-    torch.testing.assert_close(entropy, torch.zeros(2))
-
-
 def test_a_model_whose_blocks_are_not_run_in_order_is_refused():
     for order in ([1, 0, 2, 3], [0, 1, 2, 2], [0, 1]):
         model = tiny_model()

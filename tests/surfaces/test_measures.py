@@ -117,9 +117,9 @@ def test_degenerate_states_give_finite_numbers():
 def test_the_default_measures_and_what_they_cost(monkeypatch):
     direct = Direct("llama")
     calls = []
-    unembed = type(direct.lm.anatomy.unembed).__call__
+    unembed = type(direct.lm.anatomy.unembed).raw
     monkeypatch.setattr(
-        type(direct.lm.anatomy.unembed), "__call__", lambda *args: calls.append(1) or unembed(*args)
+        type(direct.lm.anatomy.unembed), "raw", lambda *args: calls.append(1) or unembed(*args)
     )
     surface = direct.record(*DEFAULT_MEASURES)
     assert surface.channels == ("norm", "step", "turn", "lens", "entropy")
