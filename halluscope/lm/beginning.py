@@ -13,7 +13,7 @@ from transformers import DynamicCache
 from halluscope.lm.anatomy import running_device
 
 _SAMPLED = 12  # weights of which a value is looked at
-_HELD = 2  # beginnings: one, and that of another detector on the same model
+_HELD = 2**29  # bytes of keys and values: beside the beginning in use, as many as fit
 
 
 class Beginning(DynamicCache):
@@ -24,26 +24,44 @@ class Beginning(DynamicCache):
     decoder : Module
     ids : sequence of int
         Tokens of the beginning.
+    known : Beginning, optional
+        Of the first of these tokens, which are then not read again.
     """
 
-    def __init__(self, decoder: nn.Module, ids: Sequence[int]) -> None:
+    def __init__(self, decoder: nn.Module, ids: Sequence[int], known: Beginning | None = None) -> None:
         super().__init__()
         device = running_device(decoder.get_input_embeddings())  # type: ignore[operator]
         growing = DynamicCache()
+        for number, (keys, values) in enumerate(known.tensors if known else ()):
+            growing.update(keys, values, number)
+        rest = list(ids[known.length :] if known else ids)
         with torch.inference_mode():
-            decoder(
-                input_ids=torch.tensor([list(ids)], device=device), past_key_values=growing, use_cache=True
-            )
+            decoder(input_ids=torch.tensor([rest], device=device), past_key_values=growing, use_cache=True)
         self.layers = growing.layers
         self.layer_class_to_replicate = None
-        self.length = len(ids)
+        self.length: int = len(ids)
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Keys and values of the beginning with those behind it, which are not kept."""
         layer: Any = self.layers[layer_idx]
-        return torch.cat([layer.keys, key_states], dim=-2), torch.cat([layer.values, value_states], dim=-2)
+        rows = len(key_states)
+        return (
+            torch.cat([layer.keys.expand(rows, -1, -1, -1), key_states], dim=-2),
+            torch.cat([layer.values.expand(rows, -1, -1, -1), value_states], dim=-2),
+        )
+
+    @property
+    def tensors(self) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of each block, both (1, heads, length, width)."""
+        layers: list[Any] = self.layers
+        return [(layer.keys, layer.values) for layer in layers]
+
+    @property
+    def size(self) -> int:
+        """Bytes of keys and values."""
+        return sum(keys.nbytes + values.nbytes for keys, values in self.tensors)
 
 
 class Beginnings:
@@ -66,9 +84,12 @@ class Beginnings:
             self._held.clear()
             self._weights = weights
         if ids not in self._held:
-            self._held[ids] = Beginning(self._decoder, ids)
+            known = max((held for held in self._held if ids[: len(held)] == held), key=len, default=None)
+            if known is not None:
+                self._held.move_to_end(known)
+            self._held[ids] = Beginning(self._decoder, ids, self._held[known] if known else None)
         self._held.move_to_end(ids)
-        while len(self._held) > _HELD:
+        while len(self._held) > 1 and sum(beginning.size for beginning in self._held.values()) > _HELD:
             self._held.popitem(last=False)
         return self._held[ids]
 

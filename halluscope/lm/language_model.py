@@ -15,7 +15,7 @@ from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visi
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.fingerprint import fingerprint
-from halluscope.lm.packer import ROW_TOKENS, Packer
+from halluscope.lm.packer import Packer
 from halluscope.lm.primer import Primer
 from halluscope.lm.pull import pull, pulled_folder
 from halluscope.lm.recording import LayerState, collate, visit_layers
@@ -176,25 +176,20 @@ class LanguageModel:
         Parameters
         ----------
         pairs : sequence of TokenizedPair
-            In any order; batched by length within the token budget.
+            In any order; batched within the token budget. What several of them begin with is read once.
         visitor : callable
             Called with the indices of a batch's pairs; returns what is called with each `LayerState`.
         progress : callable, optional
             Called with the number of pairs done after each batch.
         """
         with self.evaluating():
-            groups = self._packer.by_beginning(pairs)
-        for beginning, members in groups:
-            lengths = [len(pairs[i].ids) - len(beginning) for i in members]
-            budget = min(self.token_budget, ROW_TOKENS) if beginning else self.token_budget
-            for places in token_budget_batches(lengths, budget):
-                indices = [members[place] for place in places]
-                batched = [pairs[i] for i in indices]
-                with self.evaluating():
-                    batch, options = self._packer(batched, beginning) if beginning else (collate(batched), {})
-                    visit_layers(self.anatomy, batch, visitor(indices), **options)
-                if progress is not None:
-                    progress(len(indices))
+            batches = list(self._packer.plan(pairs, self.token_budget))
+        for batch in batches:
+            with self.evaluating():
+                tokens, options = self._packer(pairs, batch)
+                visit_layers(self.anatomy, tokens, visitor(batch.indices), **options)
+            if progress is not None:
+                progress(len(batch.indices))
 
     def visit_attention(
         self,

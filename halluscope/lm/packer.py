@@ -1,27 +1,52 @@
-"""Which pairs of a language model are packed, and what its decoder is given for them."""
+"""How a language model reads pairs: which are packed, and what its decoder is given for them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from halluscope.lm.anatomy import Anatomy, running_device
+from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.beginning import Beginnings
+from halluscope.lm.layout import by_beginning, rows_of
 from halluscope.lm.packing import Windows, pack, packed_options
 from halluscope.lm.packing_trial import takes_packed_rows
-from halluscope.lm.recording import TokenBatch
+from halluscope.lm.recording import TokenBatch, collate
 from halluscope.lm.tokens import TokenizedPair
 
 ROW_TOKENS = 256
 """Tokens in one row: all attend over all of it, so that longer rows cost more than they save."""
 PACKED_TOKENS = 512
-"""Most tokens of a pair that is packed; a long one fills a row by itself."""
+"""Most tokens of a pair in a row; a longer one has little to share, and its mask would take much memory."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pairs that are read in one pass.
+
+    Parameters
+    ----------
+    rows : list of list of int
+        Indices of pairs: of those in each packed row, or of a single padded one in each row.
+    beginning : tuple of int or None
+        Tokens that all pairs share and that packed rows follow on; None for pairs that are padded.
+    """
+
+    rows: list[list[int]]
+    beginning: tuple[int, ...] | None = None
+
+    @property
+    def indices(self) -> list[int]:
+        """Of its pairs, in the order in which they are read."""
+        return [index for row in self.rows for index in row]
 
 
 class Packer:
-    """Lays out primed pairs in rows, and keeps what they share.
+    """Lays out pairs in rows, and keeps the beginnings that they share.
 
     To be used by one thread at a time, like the model.
 
@@ -41,40 +66,60 @@ class Packer:
         self._beginnings = Beginnings(anatomy.decoder)
         self._takes: dict[str | None, bool] = {}
 
-    def by_beginning(self, pairs: Sequence[TokenizedPair]) -> list[tuple[tuple[int, ...], list[int]]]:
-        """Indices of the pairs by the primer that they are packed behind; nothing where they are not.
+    def plan(self, pairs: Sequence[TokenizedPair], token_budget: int) -> Iterator[Batch]:
+        """Batches of all pairs, each pair in one.
 
-        That depends on the pair alone: its company does not change how it is read. The mask of a very long
-        pair would take more memory than the beginning is worth.
+        Parameters
+        ----------
+        pairs : sequence of TokenizedPair
+        token_budget : int
+            Most tokens of a batch of several pairs.
         """
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for index, pair in enumerate(pairs):
-            beginning = pair.ids[: pair.primed]
-            if len(pair.ids) - pair.primed > PACKED_TOKENS or len(pair.ids) > self._unscaled_positions:
-                beginning = ()
-            groups.setdefault(beginning, []).append(index)
-        apart = groups.setdefault((), [])
-        for beginning in [beginning for beginning in groups if beginning and not self.takes(beginning)]:
-            apart += groups.pop(beginning)
-        return [(beginning, members) for beginning, members in groups.items() if members]
+        packed, apart = self._divide(pairs)
+        row_tokens = min(token_budget, ROW_TOKENS)
+        packed.sort(key=lambda index: (pairs[index].primed, pairs[index].ids))
+        for begun, same in groupby(packed, key=lambda index: pairs[index].primed):
+            order = list(same)
+            sorted_pairs = [pairs[index] for index in order]
+            for beginning, members in by_beginning(sorted_pairs, begun, row_tokens).items():
+                long = {i for i in members if len(sorted_pairs[i].ids) - len(beginning) > PACKED_TOKENS}
+                apart += [order[i] for i in long]
+                short = [i for i in members if i not in long]
+                rows = [
+                    [order[i] for i in row]
+                    for row in rows_of(sorted_pairs, short, len(beginning), row_tokens)
+                ]
+                several = token_budget // row_tokens
+                for start in range(0, len(rows), several):
+                    yield Batch(rows[start : start + several], beginning)
+        for batch in token_budget_batches([len(pairs[i].ids) for i in apart], token_budget):
+            yield Batch([[apart[place]] for place in batch])
 
-    def __call__(
-        self, pairs: Sequence[TokenizedPair], beginning: tuple[int, ...]
-    ) -> tuple[TokenBatch, dict[str, Any]]:
-        """A row of pairs behind their beginning, and the arguments of the decoder's forward for it."""
-        batch, lengths = pack(pairs)
+    def __call__(self, pairs: Sequence[TokenizedPair], batch: Batch) -> tuple[TokenBatch, dict[str, Any]]:
+        """The tokens of a batch, and arguments of the decoder's forward for it."""
+        if batch.beginning is None:
+            return collate([pairs[index] for index in batch.indices]), {}
+        members = [[pairs[index] for index in row] for row in batch.rows]
+        tokens, rows = pack(members, len(batch.beginning))
         device = running_device(self._model.get_input_embeddings())
-        held = self._beginnings.of(beginning)
-        return batch, packed_options(held, lengths, self._windows, self._model.dtype, device)
+        beginning = self._beginnings.of(batch.beginning) if batch.beginning else None
+        return tokens, packed_options(rows, beginning, self._windows, self._model.dtype, device)
 
-    def takes(self, beginning: tuple[int, ...]) -> bool:
-        """Whether the model takes pairs packed behind a beginning; tried once for each way to attend."""
+    def takes_packed_rows(self) -> bool:
+        """Whether the model takes packed pairs; tried once for each way to attend."""
         attends = getattr(self._model.config, "_attn_implementation", None)
         if attends not in self._takes:
             self._takes[attends] = takes_packed_rows(
-                self._anatomy, self._windows, self._model.dtype, beginning, self._context_window
+                self._anatomy, self._windows, self._model.dtype, self._context_window
             )
         return self._takes[attends]
+
+    def _divide(self, pairs: Sequence[TokenizedPair]) -> tuple[list[int], list[int]]:
+        """Indices of the pairs that are packed, and of those that are not."""
+        if not self.takes_packed_rows():
+            return [], list(range(len(pairs)))
+        fits = [len(pair.ids) <= self._unscaled_positions for pair in pairs]
+        return [i for i, fit in enumerate(fits) if fit], [i for i, fit in enumerate(fits) if not fit]
 
     @property
     def _windows(self) -> Windows:

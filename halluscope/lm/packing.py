@@ -1,15 +1,19 @@
-"""Many pairs in one row behind a beginning that they share, whose keys and values are computed once.
+"""Many pairs in one row: what they have in common is there once, and nothing is padded.
 
-Nothing is padded, and the beginning is held once and not for every pair: each token attends to the beginning
-and to its own pair alone, and counts its position from there.
+Pairs that begin alike are laid out as a tree of tokens. Each token attends to the way that leads to it,
+counts its position along that way, and is thus read as in its pair alone. Rows may follow on a beginning
+whose keys and values are computed already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -18,6 +22,62 @@ from halluscope.lm.recording import TokenBatch
 from halluscope.lm.tokens import TokenizedPair
 
 FULL, SLIDING = "full_attention", "sliding_attention"
+
+Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Some sequences as a tree of tokens.
+
+    Parameters
+    ----------
+    ids : list of int
+        Of every token, behind the beginning that all sequences share.
+    positions : ndarray of shape (tokens,)
+        Of every token in its sequences, the beginning included.
+    ways : list of ndarray
+        For each sequence, where its tokens stand in the row.
+    seen : ndarray of bool, shape (tokens, tokens)
+        Which tokens each one attends to.
+    """
+
+    ids: list[int]
+    positions: Places
+    ways: list[Places]
+    seen: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int]], begun: int) -> Row:
+        """Lay out sequences.
+
+        Parameters
+        ----------
+        sequences : sequence of token ids
+            Sorted: those that begin alike stand together.
+        begun : int
+            How many first tokens all of them share, and which are not laid out.
+        """
+        ids: list[int] = []
+        positions: list[int] = []
+        ways: list[Places] = []
+        previous: Sequence[int] = ()
+        for sequence in sequences:
+            shared = max(begun, count_shared(previous, sequence)) if ways else begun
+            new = np.arange(len(ids), len(ids) + len(sequence) - shared)
+            ids.extend(sequence[shared:])
+            positions.extend(range(shared, len(sequence)))
+            ways.append(np.concatenate([ways[-1][: shared - begun], new]) if ways else new)
+            previous = sequence
+        seen = np.zeros((len(ids), len(ids)), dtype=bool)
+        for way in ways:
+            seen[way[:, None], way] = np.tri(len(way), dtype=bool)
+        return cls(ids, np.array(positions, dtype=np.intp), ways, seen)
+
+
+def count_shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many first tokens two sequences share."""
+    return sum(1 for _ in takewhile(lambda ids: ids[0] == ids[1], zip(one, other, strict=False)))
 
 
 @dataclass(frozen=True)
@@ -42,69 +102,85 @@ class Windows:
         kinds = getattr(config, "layer_types", None) or [SLIDING if width else FULL]
         return cls(frozenset(kinds), int(width))
 
-    def masks(self, beginning: int, lengths: Sequence[int], dtype: torch.dtype) -> Tensor | dict[str, Tensor]:
-        """What is added to the attention of packed pairs, shape (1, 1, tokens, beginning + tokens)."""
-        pair = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-        position = positions_behind(beginning, lengths)
-        reached = torch.cat([torch.arange(beginning), position])
-        owner = torch.cat([torch.full((beginning,), -1), pair])
-        back = position[:, None] - reached
-        seen = ((owner == -1) | (owner == pair[:, None])) & (back >= 0)
-        masks = {FULL: seen, SLIDING: seen & (back < self.width)}
+    def masks(self, rows: Sequence[Row], beginning: int, dtype: torch.dtype) -> Tensor | dict[str, Tensor]:
+        """What is added to the attention of packed rows, shape (rows, 1, tokens, beginning + tokens)."""
+        length = max(len(row.ids) for row in rows)
+        # what fills up a short row attends to itself: a token that sees nothing would be undefined
+        seen = torch.eye(length, dtype=torch.bool).repeat(len(rows), 1, 1)
+        position = torch.zeros((len(rows), length), dtype=torch.long)
+        for number, row in enumerate(rows):
+            n = len(row.ids)
+            seen[number, :n, :n] = torch.from_numpy(row.seen)
+            position[number, :n] = torch.from_numpy(row.positions)
+        seen = torch.cat([torch.ones((len(rows), length, beginning), dtype=torch.bool), seen], dim=2)
+        masks = {FULL: seen}
+        if SLIDING in self.kinds:
+            before = torch.arange(beginning).expand(len(rows), -1)
+            reached = torch.cat([before, position], dim=1)
+            masks[SLIDING] = seen & (position[:, :, None] - reached[:, None] < self.width)
         least = torch.finfo(dtype).min
         added = {
-            kind: torch.zeros(seen.shape, dtype=dtype).masked_fill(~masks[kind], least)[None, None]
+            kind: torch.zeros(seen.shape, dtype=dtype).masked_fill(~masks[kind], least)[:, None]
             for kind in self.kinds
         }
         return added if len(added) > 1 else added.popitem()[1]
 
 
-def positions_behind(beginning: int, lengths: Sequence[int]) -> Tensor:
-    """Position of every token of packed pairs, shape (tokens,)."""
-    return torch.cat([torch.arange(beginning, beginning + length) for length in lengths])
-
-
-def pack(pairs: Sequence[TokenizedPair]) -> tuple[TokenBatch, list[int]]:
-    """What follows on the beginning of some pairs, in one row.
+def pack(pairs: Sequence[Sequence[TokenizedPair]], begun: int) -> tuple[TokenBatch, list[Row]]:
+    """Lay out some rows of pairs behind what all of them share.
 
     Parameters
     ----------
-    pairs : sequence of TokenizedPair
-        Of one beginning.
+    pairs : sequence of sequence of TokenizedPair
+        Of each row, sorted by their ids.
+    begun : int
+        How many first tokens all pairs share; every answer begins later.
 
     Returns
     -------
     batch : TokenBatch
-        Of a single row, without the beginning and without padding.
-    lengths : list of int
-        Tokens of each pair in it.
+        Without the beginning.
+    rows : list of Row
     """
-    ids: list[int] = []
-    positions: list[int] = []
-    for pair in pairs:
-        shift = len(ids) - pair.primed
-        positions.extend(range(shift + pair.start, shift + len(pair.ids)))
-        ids.extend(pair.ids[pair.primed :])
-    row = torch.tensor([ids])
+    rows = [Row.of([pair.ids for pair in members], begun) for members in pairs]
+    ids = torch.zeros((len(rows), max(len(row.ids) for row in rows)), dtype=torch.long)
+    numbers, positions, before = [], [], []
+    for number, (row, members) in enumerate(zip(rows, pairs, strict=True)):
+        ids[number, : len(row.ids)] = torch.tensor(row.ids)
+        for pair, way in zip(members, row.ways, strict=True):
+            first = pair.start - begun
+            positions.append(way[first:])
+            before.append(way[first - 1 : -1])
+            numbers.append(np.full(len(way) - first, number))
     batch = TokenBatch(
-        row,
-        torch.ones_like(row),
-        torch.zeros(len(positions), dtype=torch.long),
-        torch.tensor(positions),
-        tuple(len(pair.tokens) for pair in pairs),
+        ids=ids,
+        mask=torch.ones_like(ids),
+        rows=torch.from_numpy(np.concatenate(numbers)),
+        positions=torch.from_numpy(np.concatenate(positions)),
+        before=torch.from_numpy(np.concatenate(before)),
+        lengths=tuple(len(pair.tokens) for members in pairs for pair in members),
     )
-    return batch, [len(pair.ids) - pair.primed for pair in pairs]
+    return batch, rows
 
 
 def packed_options(
-    beginning: Beginning, lengths: Sequence[int], windows: Windows, dtype: torch.dtype, device: torch.device
+    rows: Sequence[Row],
+    beginning: Beginning | None,
+    windows: Windows,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> dict[str, Any]:
-    """Arguments of the decoder's forward for a packed row."""
-    masks = windows.masks(beginning.length, lengths, dtype)
-    return {
+    """Arguments of the decoder's forward for packed rows."""
+    masks = windows.masks(rows, beginning.length if beginning else 0, dtype)
+    position = torch.zeros((len(rows), max(len(row.ids) for row in rows)), dtype=torch.long)
+    for number, row in enumerate(rows):
+        position[number, : len(row.ids)] = torch.from_numpy(row.positions)
+    options: dict[str, Any] = {
         "attention_mask": {kind: mask.to(device) for kind, mask in masks.items()}
-        if isinstance(masks, Mapping)
+        if isinstance(masks, dict)
         else masks.to(device),
-        "position_ids": positions_behind(beginning.length, lengths)[None].to(device),
-        "past_key_values": beginning,
+        "position_ids": position.to(device),
     }
+    if beginning:
+        options["past_key_values"] = beginning
+    return options

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from itertools import count, islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from halluscope.lm.anatomy import Anatomy, running_device
 from halluscope.lm.beginning import Beginning
-from halluscope.lm.packing import FULL, SLIDING, Windows, packed_options
+from halluscope.lm.packing import FULL, SLIDING, Row, Windows, packed_options
 from halluscope.lm.recording import TokenBatch, residual_hooks, run_decoder
 
 _TRIED = 512  # tokens by which a decoder is tried: enough to show most windows and tables of positions
@@ -28,7 +30,7 @@ KNOWN_TO_PACK = frozenset(
 
 
 def takes_packed_rows(
-    anatomy: Anatomy, windows: Windows, dtype: torch.dtype, ids: tuple[int, ...], context_window: int | None
+    anatomy: Anatomy, windows: Windows, dtype: torch.dtype, context_window: int | None
 ) -> bool:
     """Whether a decoder gives packed pairs the states that it gives them one by one: tried on a full row.
 
@@ -39,8 +41,6 @@ def takes_packed_rows(
     ----------
     anatomy, windows, dtype
         Of the language model.
-    ids : tuple of int
-        Of the beginning.
     context_window : int or None
         Tokens that the language model reads.
     """
@@ -51,15 +51,13 @@ def takes_packed_rows(
         return False
     if decoder.config.model_type in KNOWN_TO_PACK:
         return True
-    others = _others(decoder, len(ids), context_window)
-    lengths = [len(other) for other in others]
+    sequences, begun = _sequences(decoder, context_window)
+    row = Row.of(sequences, begun)
     try:
         device = running_device(decoder.get_input_embeddings())
-        row = torch.tensor([[index for other in others for index in other]])
-        options = packed_options(Beginning(decoder, ids), lengths, windows, dtype, device)
-        packed = _states(anatomy, row, **options)
-        rows = [torch.tensor([[*ids, *other]]) for other in others]
-        alone = torch.cat([_states(anatomy, row)[:, len(ids) :] for row in rows], dim=1)
+        options = packed_options([row], Beginning(decoder, sequences[0][:begun]), windows, dtype, device)
+        packed = _states(anatomy, torch.tensor([row.ids]), **options)[:, np.concatenate(row.ways)]
+        alone = torch.cat([_states(anatomy, torch.tensor([ids]))[:, begun:] for ids in sequences], dim=1)
     except torch.OutOfMemoryError:
         raise
     except Exception:  # code of any architecture, asked for what it may not be made for
@@ -70,20 +68,25 @@ def takes_packed_rows(
     return bool((apart > most * spread).float().mean() <= _OUTLIERS)
 
 
-def _others(decoder: Any, beginning: int, context_window: int | None) -> list[list[int]]:
-    """Tokens of some pairs of unequal lengths, spread over the vocabulary."""
+def _sequences(decoder: Any, context_window: int | None) -> tuple[list[list[int]], int]:
+    """Sequences of unequal lengths, spread over the vocabulary, and how many first tokens they share.
+
+    Two of them share more than that: they part within the row.
+    """
     vocabulary = decoder.get_input_embeddings().weight.shape[0]
-    longest = _TRIED // 2 if context_window is None else min(_TRIED // 2, context_window - beginning)
-    lengths = [longest, *([max(1, longest // 3)] * 2), 2]
-    ids = iter(range(sum(lengths)))
-    return [[next(ids) * 7919 % vocabulary for _ in range(length)] for length in lengths]
+    begun = _TRIED // 2 if context_window is None else min(_TRIED, context_window) // 2
+    ids = (number * 7919 % vocabulary for number in count())
+    beginning, together = list(islice(ids, begun)), list(islice(ids, max(1, begun // 6)))
+    parted = [[*beginning, *together, *islice(ids, max(1, begun // 6))] for _ in range(2)]
+    alone = [[*beginning, *islice(ids, length)] for length in (2, begun)]
+    return [*parted, *alone], begun
 
 
 def _states(anatomy: Anatomy, ids: Tensor, **options: Any) -> Tensor:
     """Float32 output (layers, tokens, d) of every block for a single row."""
     kept: dict[int, Tensor] = {}
     nothing = torch.empty(0, dtype=torch.long)
-    batch = TokenBatch(ids, torch.ones_like(ids), nothing, nothing, ())
+    batch = TokenBatch(ids, torch.ones_like(ids), nothing, nothing, nothing, ())
     recorder = threading.get_ident()
 
     def keep(row: int, hidden: Tensor) -> None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 _LEAST_LOGIT = -1e30  # of an emitted token: a model that masks tokens gives them -inf
-# Below the largest logit: what is smaller adds nothing to a sum in single precision, -inf would make 0 x inf of
-# its share in the entropy, and processors are many times slower on numbers that are nearly zero.
+# Below the largest logit: what is smaller adds nothing to a sum in single precision, -inf would make 0 x inf
+# of its share in the entropy, and processors are many times slower on numbers that are nearly zero.
 _LEAST_TOLD = -80.0
 _LOGITS = 2**24  # held at once: 32 MB in half precision
 _FIRST = 64  # states by which the length of a row of logits is found out

@@ -30,8 +30,8 @@ class TokenBatch:
     ----------
     ids, mask : Tensor of shape (pairs, length)
         Token ids and 1 for real tokens, 0 for padding.
-    rows, positions : Tensor of shape (answer tokens of all pairs,)
-        Row and position of every answer token, pair after pair.
+    rows, positions, before : Tensor of shape (answer tokens of all pairs,)
+        Row and place in it of every answer token, pair after pair, and place of the token before it.
     lengths : tuple of int
         Answer tokens of each pair.
     """
@@ -40,6 +40,7 @@ class TokenBatch:
     mask: Tensor
     rows: Tensor
     positions: Tensor
+    before: Tensor
     lengths: tuple[int, ...]
 
 
@@ -60,9 +61,9 @@ def collate(pairs: Sequence[TokenizedPair], *, padding_side: str = "right") -> T
         mask[row, start : start + len(pair.ids)] = 1
         rows.extend([row] * len(pair.tokens))
         positions.extend(range(start + pair.start, start + len(pair.ids)))
-    return TokenBatch(
-        ids, mask, torch.tensor(rows), torch.tensor(positions), tuple(len(pair.tokens) for pair in pairs)
-    )
+    places = torch.tensor(positions)
+    lengths = tuple(len(pair.tokens) for pair in pairs)
+    return TokenBatch(ids, mask, torch.tensor(rows), places, places - 1, lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,12 +255,12 @@ class _AnswerSelection:
 
     def __init__(self, batch: TokenBatch) -> None:
         emitted = batch.ids[batch.rows, batch.positions]
-        self._places = (batch.rows, batch.positions, emitted)
+        self._places = (batch.rows, batch.positions, batch.before, emitted)
         self._on: dict[torch.device, list[Tensor]] = {}
 
     def of(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """State at, state before, and ids of the answer's tokens."""
         if hidden.device not in self._on:
             self._on[hidden.device] = [place.to(hidden.device) for place in self._places]
-        rows, positions, emitted = self._on[hidden.device]
-        return hidden[rows, positions].float(), hidden[rows, positions - 1].float(), emitted
+        rows, positions, before, emitted = self._on[hidden.device]
+        return hidden[rows, positions].float(), hidden[rows, before].float(), emitted

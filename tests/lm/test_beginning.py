@@ -2,6 +2,7 @@
 
 import torch
 
+from halluscope.lm import beginning as beginning_module
 from halluscope.lm.beginning import Beginning, Beginnings
 from tests.tiny import tiny_model
 
@@ -20,12 +21,27 @@ def test_a_beginning_is_computed_once_and_anew_when_weights_change():
     assert not torch.equal(changed.layers[1].keys, first.layers[1].keys)
 
 
-def test_few_beginnings_are_held():
+def test_what_is_held_is_bounded(monkeypatch):
     beginnings = Beginnings(tiny_model().get_decoder())
-    first = beginnings.of((3, 4))
-    for ids in ((5, 6), (7, 8)):
-        beginnings.of(ids)
+    first, second = beginnings.of((3, 4)), beginnings.of((5, 6))
+    monkeypatch.setattr(beginning_module, "_HELD", 2 * first.size)
+    third = beginnings.of((7, 8))
+    assert beginnings.of((5, 6)) is second
+    assert beginnings.of((7, 8)) is third
     assert beginnings.of((3, 4)) is not first
+
+
+def test_a_longer_beginning_goes_on_from_a_known_one():
+    model = tiny_model()
+    read = []
+    model.get_input_embeddings().register_forward_hook(lambda m, args, output: read.append(args[0].numel()))
+    beginnings = Beginnings(model.get_decoder())
+    short, long = beginnings.of((3, 4, 5)), beginnings.of((3, 4, 5, 6, 7))
+    assert read == [3, 2]
+    assert (short.length, long.length) == (3, 5)
+    alone = Beginning(model.get_decoder(), (3, 4, 5, 6, 7))
+    for one, other in zip(long.tensors, alone.tensors, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_a_beginning_is_never_added_to():

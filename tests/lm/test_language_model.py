@@ -181,8 +181,8 @@ def test_context_windows():
 
 
 def test_progress_counts_pairs(lm):
-    small = LanguageModel(lm.model, lm.tokenizer, token_budget=80)
-    pairs = [small.tokenize("Who?", "Bell. " * n) for n in (1, 9, 2, 5)]
+    small = LanguageModel(lm.model, lm.tokenizer, token_budget=40)
+    pairs = [small.tokenize("Who?", f"{n} Bell. " * n) for n in (1, 9, 2, 5)]
     done = []
     surfaces = record_surfaces(small, pairs, progress=done.append)
     assert sum(done) == 4

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
 from halluscope import LanguageModel
 from halluscope.detector.states import pool_states
 from halluscope.lm import packer, packing_trial
-from halluscope.lm.packing import FULL, SLIDING, Windows
+from halluscope.lm.layout import by_beginning, rows_of
+from halluscope.lm.packing import FULL, SLIDING, Row, Windows
+from halluscope.lm.tokens import TokenizedPair
 from halluscope.records import as_pairs
 from halluscope.surfaces import record_surfaces
 from tests.tiny import FAMILIES, tiny_model, tiny_tokenizer
@@ -72,19 +76,23 @@ def test_a_model_with_windows_of_its_own_kind_is_read_pair_by_pair():
 
 def test_kernels_without_masks_are_not_tried():
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
-    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
     lm.model.config._attn_implementation = "flash_attention_2"
-    assert lm._packer.takes(pairs[0].ids[: pairs[0].primed]) is False
+    assert lm._packer.takes_packed_rows() is False
+
+
+def padded(lm, pairs):
+    """Indices of the pairs that are not packed."""
+    plan = lm._packer.plan(pairs, lm.token_budget)
+    return [index for batch in plan if batch.beginning is None for index in batch.indices]
 
 
 def test_long_pairs_stand_alone(monkeypatch):
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
-    longest = max(len(pair.ids) - pair.primed for pair in pairs)
+    rest = [len(pair.ids) - pair.primed for pair in pairs]
     whole = pool_states(lm, pairs)
-    monkeypatch.setattr(packer, "PACKED_TOKENS", longest - 1)
-    groups = dict(lm._packer.by_beginning(pairs))
-    assert [len(pairs[i].ids) - pairs[i].primed for i in groups[()]] == [longest]
+    monkeypatch.setattr(packer, "PACKED_TOKENS", max(rest) - 1)
+    assert padded(lm, pairs) == [rest.index(max(rest))]
     np.testing.assert_allclose(pool_states(lm, pairs), whole, atol=1e-5)
 
 
@@ -93,17 +101,36 @@ def test_scaled_positions_are_not_packed():
     pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
     lengths = [len(pair.ids) for pair in pairs]
     lm.model.config.rope_parameters["original_max_position_embeddings"] = max(lengths) - 1
-    assert dict(lm._packer.by_beginning(pairs))[()] == [lengths.index(max(lengths))]
+    assert padded(lm, pairs) == [lengths.index(max(lengths))]
 
 
+@pytest.mark.parametrize("primer", [(), PRIMER], ids=["bare", "primed"])
+@pytest.mark.parametrize("row_tokens", [24, 256])
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_packed_states_are_those_of_each_pair_alone(family):
+def test_packed_states_are_those_of_each_pair_alone(family, row_tokens, primer, monkeypatch):
+    monkeypatch.setattr(packer, "ROW_TOKENS", row_tokens)
     lm = LanguageModel(tiny_model(family), tiny_tokenizer())
-    primed = lm.tokenize_pairs(PAIRS, primer=PRIMER)
-    assert min(pair.primed for pair in primed) > 20
-    packed = pool_states(lm, primed)
+    pairs = lm.tokenize_pairs(PAIRS, primer=primer)
+    assert (min(pair.primed for pair in pairs) > 20) == bool(primer)
+    packed = pool_states(lm, pairs)
     assert packs(lm) is (family not in FALLS_BACK)
-    np.testing.assert_allclose(packed, one_by_one(lm, primed), atol=1e-5)
+    np.testing.assert_allclose(packed, one_by_one(lm, pairs), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3", "gpt2"])
+def test_what_many_pairs_begin_with_is_read_once(family, monkeypatch):
+    monkeypatch.setattr(packer, "ROW_TOKENS", 48)
+    lm = LanguageModel(tiny_model(family), tiny_tokenizer())
+    context = "The tower of Paris was built by an engineer whose name it bears, in the year 1889. " * 2
+    asked = [(f"{context}Who built it?", f"{n} men built it.") for n in range(12)]
+    asked += [(f"{context}When was it built {n}?", "In 1889.") for n in range(12)]
+    pairs = lm.tokenize_pairs(as_pairs(asked))
+    read = []
+    hook = lm.anatomy.blocks[0].register_forward_hook(lambda m, args, output: read.append(args[0].shape[1]))
+    shared = pool_states(lm, pairs)
+    hook.remove()
+    assert sum(read) < 0.5 * sum(len(pair.ids) for pair in pairs)
+    np.testing.assert_allclose(shared, one_by_one(lm, pairs), atol=1e-5)
 
 
 def test_a_surface_does_not_depend_on_its_row(monkeypatch):
@@ -127,18 +154,55 @@ def test_rows_hold_so_many_tokens(monkeypatch):
 
 def test_masks():
     windows = Windows(frozenset({FULL, SLIDING}), 2)
-    masks = windows.masks(2, [2, 1], torch.float32)
-    seen = {kind: (mask[0, 0] == 0).int().tolist() for kind, mask in masks.items()}
-    assert seen == {
-        FULL: [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 1]],
-        SLIDING: [[0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 1, 0, 0, 1]],
+    rows = [Row.of([[7, 7, 1, 2], [7, 7, 3]], 2), Row.of([[7, 7, 4]], 2)]
+    masks = windows.masks(rows, 2, torch.float32)
+    seen = {kind: (mask[:, 0] == 0).int().tolist() for kind, mask in masks.items()}
+    fill = [[1, 1, 0, 1, 0], [1, 1, 0, 0, 1]]  # attends to itself, and nothing attends to it
+    assert seen[FULL] == [
+        [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 1]],
+        [[1, 1, 1, 0, 0], *fill],
+    ]
+    assert seen[SLIDING][0] == [[0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 1, 0, 0, 1]]
+    assert all(row[2 + place] for place, row in enumerate(seen[SLIDING][1]))
+
+
+SEQUENCES = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=6), min_size=1, max_size=8)
+
+
+@given(SEQUENCES, st.integers(0, 3))
+def test_a_row_holds_every_way_once(endings, begun):
+    sequences = sorted([[9] * begun + ending for ending in endings])
+    row = Row.of(sequences, begun)
+    for sequence, way in zip(sequences, row.ways, strict=True):
+        assert [row.ids[place] for place in way] == sequence[begun:]
+        assert row.positions[way].tolist() == list(range(begun, len(sequence)))
+        for steps, place in enumerate(way, start=1):
+            assert np.flatnonzero(row.seen[place]).tolist() == sorted(way[:steps])
+    prefixes = {
+        tuple(sequence[:end]) for sequence in sequences for end in range(begun + 1, len(sequence) + 1)
     }
+    assert len(row.ids) == len(prefixes)
+
+
+@given(SEQUENCES, st.integers(1, 12))
+def test_rows_hold_all_pairs_in_so_many_tokens(endings, row_tokens):
+    ids = sorted((*[9] * 20, *ending) for ending in endings)
+    pairs = [TokenizedPair(each, len(each) - 1, ("x",), ((0, 1),), "x") for each in ids]
+    placed = []
+    for beginning, members in by_beginning(pairs, 0, row_tokens).items():
+        assert all(pairs[i].ids[: len(beginning)] == beginning for i in members)
+        assert all(len(beginning) < pairs[i].start for i in members)
+        for row in rows_of(pairs, members, len(beginning), row_tokens):
+            laid = Row.of([pairs[i].ids for i in row], len(beginning))
+            assert len(row) == 1 or len(laid.ids) <= row_tokens
+            placed += row
+    assert sorted(placed) == list(range(len(pairs)))
 
 
 def test_other_kinds_of_attention_are_not_packed():
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     lm.model.config.layer_types = ["linear_attention"] * 4
-    assert lm._packer.takes((3, 4, 5)) is False
+    assert lm._packer.takes_packed_rows() is False
 
 
 def test_a_model_travels_without_its_beginnings():
