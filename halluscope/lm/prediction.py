@@ -17,7 +17,7 @@ _LEAST_LOGIT = -1e30  # of an emitted token: a model that masks tokens gives the
 _LEAST_TOLD = -80.0
 _LOGITS = 2**24  # held at once: 32 MB in half precision
 _FIRST = 64  # states by which the length of a row of logits is found out
-_NEAR = 2**19  # of these, how many a processor works on at a time: few enough to stay in its cache
+_NEAR = 2**19  # logits that a processor works on at a time: few enough to stay in its cache
 
 Prediction = tuple[Tensor, Tensor]
 """Log-probability of each emitted token and entropy of the distribution behind it, each (n,), in nats."""
@@ -43,14 +43,23 @@ class Predictions:
     Parameters
     ----------
     unembed : Unembedding
+    emitted : Tensor of shape (n,)
+        Ids of the tokens that are predicted.
+    places : Tensor of shape (n,)
+        A number for where each of them is predicted. Answers that begin alike share their first places, and
+        what is predicted there is read once.
     """
 
-    def __init__(self, unembed: Unembedding) -> None:
+    def __init__(self, unembed: Unembedding, emitted: Tensor, places: Tensor) -> None:
         self._unembed = unembed
-        self._waiting: dict[int, tuple[Tensor, Tensor]] = {}
+        self._emitted = emitted
+        found, self._state_of = places.unique(return_inverse=True)
+        self._chosen = torch.empty_like(found)
+        self._chosen[self._state_of] = torch.arange(len(places), device=places.device)
+        self._waiting: dict[int, Tensor] = {}
         self._read: dict[int, Prediction] = {}
 
-    def ask(self, layer: int, states: Tensor, emitted: Tensor) -> Callable[[], Prediction]:
+    def ask(self, layer: int, states: Tensor) -> Callable[[], Prediction]:
         """What gives the prediction of a layer when it is called: then all that was asked for is read.
 
         Parameters
@@ -58,47 +67,60 @@ class Predictions:
         layer : int
         states : Tensor of shape (n, d)
             Where the emitted tokens are predicted.
-        emitted : Tensor of shape (n,)
-            Their ids.
         """
         if layer not in self._read:
-            self._waiting[layer] = states, emitted
+            self._waiting[layer] = states[self._chosen.to(states.device)]
         return lambda: self._of(layer)
 
     def _of(self, layer: int) -> Prediction:
         if layer not in self._read:
-            states, emitted = zip(*self._waiting.values(), strict=True)
-            device = states[-1].device
-            log_probability, entropy = read_predictions(
-                self._unembed,
-                torch.cat([part.to(device) for part in states]),
-                torch.cat([part.to(device) for part in emitted]),
-            )
-            lengths = [len(part) for part in states]
-            parts = zip(log_probability.split(lengths), entropy.split(lengths), strict=True)
-            self._read.update(zip(self._waiting, parts, strict=True))
+            waiting, size = list(self._waiting), len(self._chosen)
+            device = self._waiting[waiting[-1]].device
+            states = torch.cat([states.to(device) for states in self._waiting.values()])
+            state_of = torch.cat([self._state_of + size * number for number in range(len(waiting))])
+            emitted = self._emitted.repeat(len(waiting))
+            read = read_predictions(self._unembed, states, state_of, emitted)
+            parts = zip(*(values.split(len(self._emitted)) for values in read), strict=True)
+            self._read.update(zip(waiting, parts, strict=True))
             self._waiting.clear()
         return self._read[layer]
 
 
-def read_predictions(unembed: Unembedding, states: Tensor, emitted: Tensor) -> Prediction:
-    """What states (n, d) predict of the tokens (n,) that were emitted there."""
-    log_probability, entropy = [], []
+def read_predictions(unembed: Unembedding, states: Tensor, state_of: Tensor, emitted: Tensor) -> Prediction:
+    """What states predict of the tokens that were emitted there.
+
+    Parameters
+    ----------
+    unembed : Unembedding
+    states : Tensor of shape (states, d)
+    state_of : Tensor of shape (n,)
+        Which state predicts each token; every state predicts at least one.
+    emitted : Tensor of shape (n,)
+        Ids of the tokens.
+    """
+    order = state_of.argsort()
+    numbers = torch.arange(len(states) + 1, device=state_of.device)
+    ends = torch.searchsorted(state_of[order], numbers).tolist()
+    told, log_totals, entropies = [], [], []
     rows, done = _FIRST, 0
     while done < len(states):
         raw = unembed.raw(states[done : done + rows])
         near = raw.numel() if raw.device.type != "cpu" else _NEAR
         for part in raw.split(max(1, near // raw.shape[-1])):
-            ids = emitted[done : done + len(part)].to(part.device)
-            done += len(part)
+            tokens = order[ends[done] : ends[done + len(part)]]
+            places = (state_of[tokens] - done).to(part.device), emitted[tokens].to(part.device)
             logits = unembed.treated(part)
             logits -= logits.amax(dim=-1, keepdim=True)
-            own = logits.gather(1, ids[:, None])[:, 0].clamp_min(_LEAST_LOGIT)
+            told.append(logits[places].clamp_min(_LEAST_LOGIT))
             odds = logits.clamp_min_(_LEAST_TOLD).exp()
             total = odds.sum(dim=-1)
-            log_total = total.log()
-            log_probability.append(own - log_total)
+            log_totals.append(total.log())
             # -sum p ln p = ln Z - sum p logit: one pass over the vocabulary less than through ln p
-            entropy.append(log_total - odds.mul_(logits).sum(dim=-1) / total)
+            entropies.append(log_totals[-1] - odds.mul_(logits).sum(dim=-1) / total)
+            done += len(part)
         rows = max(1, _LOGITS // raw.shape[-1])
-    return torch.cat(log_probability), torch.cat(entropy)
+    of_tokens = torch.cat(told)
+    log_probability = torch.empty_like(of_tokens)
+    log_probability[order.to(of_tokens.device)] = of_tokens
+    state_of = state_of.to(of_tokens.device)
+    return log_probability - torch.cat(log_totals)[state_of], torch.cat(entropies)[state_of]

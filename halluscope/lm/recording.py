@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from halluscope.errors import ActivationError, ModelError
 from halluscope.lm.anatomy import Anatomy, running_device
-from halluscope.lm.prediction import Prediction, Predictions
+from halluscope.lm.prediction import Prediction, Predictions, Unembedding
 from halluscope.lm.tokens import TokenizedPair
 
 
@@ -123,7 +123,7 @@ class LayerState:
 
     def predict_later(self) -> Callable[[], Prediction]:
         """What gives `prediction` when it is called, which is best done when the last layer has been seen."""
-        return self.predictions.ask(self.layer, self.before, self.emitted)
+        return self.predictions.ask(self.layer, self.before)
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def visit_layers(
     previous: list[Tensor] = []
     n_layers = len(anatomy.blocks) + 1
     recorder = threading.get_ident()
-    predictions = Predictions(anatomy.unembed)
+    predictions = selection.predictions(anatomy.unembed)
 
     def on_layer(row: int, hidden: Tensor) -> None:
         if threading.get_ident() != recorder:
@@ -255,8 +255,13 @@ class _AnswerSelection:
 
     def __init__(self, batch: TokenBatch) -> None:
         emitted = batch.ids[batch.rows, batch.positions]
+        self._predicted_at = batch.rows * batch.ids.shape[1] + batch.before
         self._places = (batch.rows, batch.positions, batch.before, emitted)
         self._on: dict[torch.device, list[Tensor]] = {}
+
+    def predictions(self, unembed: Unembedding) -> Predictions:
+        """What the layers predict of the answer's tokens, once they are asked."""
+        return Predictions(unembed, self._places[-1], self._predicted_at)
 
     def of(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """State at, state before, and ids of the answer's tokens."""

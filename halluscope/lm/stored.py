@@ -61,7 +61,7 @@ class StoredPredictions(Predictions):
     def __init__(self, values: npt.NDArray[np.float32]) -> None:
         self._values = torch.from_numpy(values)
 
-    def ask(self, layer: int, states: Tensor, emitted: Tensor) -> Callable[[], Prediction]:
+    def ask(self, layer: int, states: Tensor) -> Callable[[], Prediction]:
         """As `Predictions.ask`, where it was read.
 
         Raises
