@@ -47,8 +47,8 @@ PASSES: dict[tuple[str, ...], Callable[[LanguageModel, Sequence[Pair]], dict[str
 RECORDING = tuple(
     f"lm/{name}.py"
     for name in (
-        *("anatomy", "beginning", "encoding", "language_model", "messages", "offsets", "packer", "packing"),
-        *("packing_trial", "primer", "recording", "stored", "tokens"),
+        *("anatomy", "batching", "beginning", "encoding", "language_model", "layout", "messages", "offsets"),
+        *("packer", "packing", "packing_trial", "prediction", "primer", "recording", "stored", "tokens"),
     )
 )
 DETECTOR = (*RECORDING, "surfaces", "features", "detector", "folds.py", "evaluation/evaluate.py")

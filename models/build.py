@@ -25,6 +25,7 @@ from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.lm.stored import StoredStates
 from halluscope.progress import progress_bar
 from halluscope.records import Pair, as_pairs
+from halluscope.surfaces.measures import LENS_EVERY
 from models.card import write_card
 from models.facts import HELD_OUT_KINDS, build_pairs, unknown_kinds
 from models.facts.split import is_trained_on
@@ -64,7 +65,8 @@ def build(model: str, seed: int, folder: Path) -> None:
     tokenized = detector.tokenize(pairs)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".states-") as temporary:
         with progress_bar("Reading answers", len(tokenized)) as advance:
-            states = StoredStates.record(lm, tokenized, Path(temporary) / "states", progress=advance)
+            place = Path(temporary) / "states"
+            states = StoredStates.record(lm, tokenized, place, lens_every=LENS_EVERY, progress=advance)
         inside, outside = measure(detector, pairs, unknown, states)
     results: dict[str, Any] = {
         "command": f"python -m models.build --model {model} --seed {seed}",

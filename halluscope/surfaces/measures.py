@@ -170,5 +170,7 @@ class Reading:
         return (projection - self.centres[:, row, None].to(device)) / self.scales[:, row, None].to(device)
 
 
-DEFAULT_MEASURES: tuple[Measure, ...] = (Norm(), Step(), Turn(), Lens(every=5), Entropy(every=5))
+LENS_EVERY = 5
+"""Of so many layers one is unembedded by default, counted down from the last."""
+DEFAULT_MEASURES: tuple[Measure, ...] = (Norm(), Step(), Turn(), Lens(LENS_EVERY), Entropy(LENS_EVERY))
 """The channels that need no learned direction."""
