@@ -13,7 +13,8 @@ from transformers import DynamicCache
 from halluscope.lm.anatomy import running_device
 
 _SAMPLED = 12  # weights of which a value is looked at
-_HELD = 2**29  # bytes of keys and values: beside the beginning in use, as many as fit
+_LASTING = 2  # beginnings: one, and that of another detector on the same model
+_PASSING = 2**29  # bytes of keys and values: beside the beginning in use, as many as fit
 
 
 class Beginning(DynamicCache):
@@ -65,7 +66,7 @@ class Beginning(DynamicCache):
 
 
 class Beginnings:
-    """The beginnings of a decoder that were used last, as long as its weights stay as they are.
+    """The beginnings of a decoder that are in use, as long as its weights stay as they are.
 
     Parameters
     ----------
@@ -75,23 +76,43 @@ class Beginnings:
     def __init__(self, decoder: nn.Module) -> None:
         self._decoder = decoder
         self._weights: tuple[Any, ...] = ()
-        self._held: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
+        self._lasting: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
+        self._passing: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
 
-    def of(self, ids: tuple[int, ...]) -> Beginning:
-        """The beginning with these tokens."""
+    def of(self, ids: tuple[int, ...], *, lasting: bool = False) -> Beginning:
+        """The beginning with these tokens.
+
+        Parameters
+        ----------
+        ids : tuple of int
+        lasting : bool
+            Whether it will be wanted again after `release`.
+        """
         weights = self._state_of_weights()
         if weights != self._weights:
-            self._held.clear()
+            self._lasting.clear()
+            self._passing.clear()
             self._weights = weights
-        if ids not in self._held:
-            known = max((held for held in self._held if ids[: len(held)] == held), key=len, default=None)
-            if known is not None:
-                self._held.move_to_end(known)
-            self._held[ids] = Beginning(self._decoder, ids, self._held[known] if known else None)
-        self._held.move_to_end(ids)
-        while len(self._held) > 1 and sum(beginning.size for beginning in self._held.values()) > _HELD:
-            self._held.popitem(last=False)
-        return self._held[ids]
+        held = self._lasting if lasting else self._passing
+        if ids not in held:
+            # a lasting one never goes on from another: it would depend on what was asked before
+            known = None if lasting else self._longest_known(ids)
+            held[ids] = Beginning(self._decoder, ids, known)
+        held.move_to_end(ids)
+        while len(self._lasting) > _LASTING:
+            self._lasting.popitem(last=False)
+        while len(self._passing) > 1 and sum(each.size for each in self._passing.values()) > _PASSING:
+            self._passing.popitem(last=False)
+        return held[ids]
+
+    def release(self) -> None:
+        """Forget those that do not last."""
+        self._passing.clear()
+
+    def _longest_known(self, ids: tuple[int, ...]) -> Beginning | None:
+        known = {**self._lasting, **self._passing}
+        first = max((held for held in known if ids[: len(held)] == held), key=len, default=None)
+        return known[first] if first else None
 
     def _state_of_weights(self) -> tuple[Any, ...]:
         """Changes when weights are trained, loaded, moved or merged, and when adapters are switched."""

@@ -184,12 +184,15 @@ class LanguageModel:
         """
         with self.evaluating():
             batches = list(self._packer.plan(pairs, self.token_budget))
-        for batch in batches:
-            with self.evaluating():
-                tokens, options = self._packer(pairs, batch)
-                visit_layers(self.anatomy, tokens, visitor(batch.indices), **options)
-            if progress is not None:
-                progress(len(batch.indices))
+        try:
+            for batch in batches:
+                with self.evaluating():
+                    tokens, options = self._packer(pairs, batch)
+                    visit_layers(self.anatomy, tokens, visitor(batch.indices), **options)
+                if progress is not None:
+                    progress(len(batch.indices))
+        finally:
+            self._packer.release()
 
     def visit_attention(
         self,

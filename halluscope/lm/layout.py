@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from halluscope.lm.packing import count_shared
 from halluscope.lm.tokens import TokenizedPair
 
-_WORTHWHILE = 16
-"""Tokens of a beginning that is worth a pass of its own: fewer are read again in every row."""
+_CHUNK = 64  # tokens compared at a time
+
+
+def count_shared(one: Sequence[int], other: Sequence[int], known: int = 0) -> int:
+    """How many first tokens two tuples of ids share, of which some are known to be shared."""
+    end = min(len(one), len(other))
+    while known < end and one[known : known + _CHUNK] == other[known : known + _CHUNK]:
+        known += _CHUNK
+    while known < end and one[known] == other[known]:
+        known += 1
+    return min(known, end)
 
 
 def by_beginning(
-    pairs: Sequence[TokenizedPair], begun: int, row_tokens: int
+    pairs: Sequence[TokenizedPair], begun: int, row_tokens: int, worthwhile: int
 ) -> dict[tuple[int, ...], list[int]]:
     """Indices of pairs by the beginning that they are best laid out behind.
 
@@ -28,22 +36,24 @@ def by_beginning(
     begun : int
         How many first tokens all of them share as it is.
     row_tokens : int
-        Tokens of a row.
+        Tokens of a row. What shares them is given up to twice as many.
+    worthwhile : int
+        How many tokens less must be read for a beginning to be given a pass of its own.
     """
-    shared = [begun, *(count_shared(one.ids, other.ids) for one, other in pairwise(pairs))]
+    shared = [begun, *(count_shared(one.ids, other.ids, begun) for one, other in pairwise(pairs))]
     groups: dict[tuple[int, ...], list[int]] = {}
     todo = [(0, len(pairs), begun)]
     while todo:
         low, high, begun = todo.pop()
         tokens = len(pairs[low].ids) - begun
         tokens += sum(len(pairs[i].ids) - max(begun, shared[i]) for i in range(low + 1, high))
-        if tokens <= row_tokens or high - low == 1:
+        if tokens <= 2 * row_tokens or high - low == 1:
             groups.setdefault(pairs[low].ids[:begun], []).extend(range(low, high))
             continue
         least = min(shared[low + 1 : high])
         # the model predicts an answer's first token from the one before, which must stand in the row
         common = min(least, *(pair.start - 1 for pair in pairs[low:high]))
-        if common - begun >= _WORTHWHILE:
+        if (high - low - 1) * (common - begun) >= max(worthwhile, 1):
             todo.append((low, high, common))
         else:
             cuts = [low, *(i for i in range(low + 1, high) if shared[i] == least), high]
@@ -53,8 +63,11 @@ def by_beginning(
 
 def rows_of(
     pairs: Sequence[TokenizedPair], members: Sequence[int], begun: int, row_tokens: int
-) -> Iterator[list[int]]:
-    """Some of the pairs, in their order, in rows of so many tokens or of a single pair.
+) -> Iterator[tuple[list[int], int]]:
+    """Some of the pairs, in their order, in rows, and the tokens of each row.
+
+    A row holds `row_tokens`, or twice as many for pairs that share more than they bring, and so many answer
+    tokens too: those that are shared are there for every pair.
 
     Parameters
     ----------
@@ -65,14 +78,17 @@ def rows_of(
         As for `by_beginning`.
     """
     row: list[int] = []
-    held = 0
+    held = answered = 0
     for index in members:
-        ids = pairs[index].ids
-        new = len(ids) - (max(begun, count_shared(pairs[row[-1]].ids, ids)) if row else begun)
-        if row and held + new > row_tokens:
-            yield row
-            row, held, new = [], 0, len(ids) - begun
+        pair = pairs[index]
+        shared = count_shared(pairs[row[-1]].ids, pair.ids, begun) if row else begun
+        new = len(pair.ids) - shared
+        most = 2 * row_tokens if shared - begun > new else row_tokens
+        if row and (held + new > most or answered + len(pair.tokens) > 2 * row_tokens):
+            yield row, held
+            row, held, answered, new = [], 0, 0, len(pair.ids) - begun
         row.append(index)
         held += new
+        answered += len(pair.tokens)
     if row:
-        yield row
+        yield row, held

@@ -21,7 +21,11 @@ from halluscope.lm.tokens import TokenizedPair
 ROW_TOKENS = 256
 """Tokens in one row: all attend over all of it, so that longer rows cost more than they save."""
 PACKED_TOKENS = 512
-"""Most tokens of a pair in a row; a longer one has little to share, and its mask would take much memory."""
+"""Most tokens of a pair in a row, unless it has a longer beginning to share: the mask is the row squared."""
+_WORTHWHILE = 4
+"""A beginning is given a pass of its own where that saves this part of a batch, or more."""
+_CHANGING_POSITIONS = ("dynamic", "longrope")
+"""Kinds of position embedding that turn all positions otherwise from some length on."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class Batch:
     rows : list of list of int
         Indices of pairs: of those in each packed row, or of a single padded one in each row.
     beginning : tuple of int or None
-        Tokens that all pairs share and that packed rows follow on; None for pairs that are padded.
+        Tokens that all pairs share and that packed rows follow on, perhaps none; None if the rows are not
+        packed.
     """
 
     rows: list[list[int]]
@@ -73,27 +78,28 @@ class Packer:
         ----------
         pairs : sequence of TokenizedPair
         token_budget : int
-            Most tokens of a batch of several pairs.
+            Most tokens of a batch, padding and copies of the beginning included; a pair that is longer is a
+            batch by itself.
         """
         packed, apart = self._divide(pairs)
         row_tokens = min(token_budget, ROW_TOKENS)
-        packed.sort(key=lambda index: (pairs[index].primed, pairs[index].ids))
-        for begun, same in groupby(packed, key=lambda index: pairs[index].primed):
+        packed.sort(key=lambda index: (pairs[index].primer, pairs[index].ids))
+        for primer, same in groupby(packed, key=lambda index: pairs[index].primer):
             order = list(same)
-            sorted_pairs = [pairs[index] for index in order]
-            for beginning, members in by_beginning(sorted_pairs, begun, row_tokens).items():
-                long = {i for i in members if len(sorted_pairs[i].ids) - len(beginning) > PACKED_TOKENS}
-                apart += [order[i] for i in long]
+            ordered = [pairs[index] for index in order]
+            groups = by_beginning(ordered, len(primer), row_tokens, token_budget // _WORTHWHILE)
+            for beginning, members in groups.items():
+                long = {i for i in members if _stands_alone(ordered[i], len(beginning))}
+                apart += [order[i] for i in sorted(long)]
                 short = [i for i in members if i not in long]
-                rows = [
-                    [order[i] for i in row]
-                    for row in rows_of(sorted_pairs, short, len(beginning), row_tokens)
-                ]
-                several = token_budget // row_tokens
-                for start in range(0, len(rows), several):
-                    yield Batch(rows[start : start + several], beginning)
-        for batch in token_budget_batches([len(pairs[i].ids) for i in apart], token_budget):
-            yield Batch([[apart[place]] for place in batch])
+                rows = list(rows_of(ordered, short, len(beginning), row_tokens))
+                lengths = [len(beginning) + tokens for _, tokens in rows]
+                for places in token_budget_batches(lengths, token_budget):
+                    yield Batch([[order[i] for i in rows[place][0]] for place in places], beginning)
+        beyond = [index for index in apart if len(pairs[index].ids) > self._unchanged_positions]
+        for members in (sorted(set(apart) - set(beyond)), beyond):
+            for places in token_budget_batches([len(pairs[i].ids) for i in members], token_budget):
+                yield Batch([[members[place]] for place in places])
 
     def __call__(self, pairs: Sequence[TokenizedPair], batch: Batch) -> tuple[TokenBatch, dict[str, Any]]:
         """The tokens of a batch, and arguments of the decoder's forward for it."""
@@ -102,7 +108,8 @@ class Packer:
         members = [[pairs[index] for index in row] for row in batch.rows]
         tokens, rows = pack(members, len(batch.beginning))
         device = running_device(self._model.get_input_embeddings())
-        beginning = self._beginnings.of(batch.beginning) if batch.beginning else None
+        lasting = batch.beginning == members[0][0].primer
+        beginning = self._beginnings.of(batch.beginning, lasting=lasting) if batch.beginning else None
         return tokens, packed_options(rows, beginning, self._windows, self._model.dtype, device)
 
     def takes_packed_rows(self) -> bool:
@@ -114,11 +121,16 @@ class Packer:
             )
         return self._takes[attends]
 
+    def release(self) -> None:
+        """Forget the beginnings of a visit that is over; primers stay."""
+        self._beginnings.release()
+
     def _divide(self, pairs: Sequence[TokenizedPair]) -> tuple[list[int], list[int]]:
         """Indices of the pairs that are packed, and of those that are not."""
-        if not self.takes_packed_rows():
+        shares = len(pairs) > 1 or any(pair.primed for pair in pairs)
+        if not shares or not self.takes_packed_rows():
             return [], list(range(len(pairs)))
-        fits = [len(pair.ids) <= self._unscaled_positions for pair in pairs]
+        fits = [len(pair.ids) <= self._unchanged_positions for pair in pairs]
         return [i for i, fit in enumerate(fits) if fit], [i for i, fit in enumerate(fits) if not fit]
 
     @property
@@ -126,9 +138,19 @@ class Packer:
         return Windows.of(self._model.config.get_text_config(decoder=True))
 
     @cached_property
-    def _unscaled_positions(self) -> float:
-        """From this length on some models turn their positions otherwise, also those of a beginning."""
-        rope = getattr(self._model.config.get_text_config(decoder=True), "rope_parameters", None) or {}
+    def _unchanged_positions(self) -> float:
+        """Up to this length a pair's positions do not depend on its company."""
+        config = self._model.config.get_text_config(decoder=True)
+        rope = getattr(config, "rope_parameters", None) or {}
         nested = [each for each in rope.values() if isinstance(each, dict)] or [rope]
-        limits = [each.get("original_max_position_embeddings") for each in nested]
-        return min((limit for limit in limits if limit), default=math.inf)
+        limits = [
+            each.get("original_max_position_embeddings") or config.max_position_embeddings
+            for each in nested
+            if each.get("rope_type") in _CHANGING_POSITIONS
+        ]
+        return min(limits, default=math.inf)
+
+
+def _stands_alone(pair: TokenizedPair, begun: int) -> bool:
+    """Whether a pair is too long for a row and shares too little."""
+    return len(pair.ids) - begun > max(PACKED_TOKENS, begun)

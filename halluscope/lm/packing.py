@@ -1,4 +1,4 @@
-"""Many pairs in one row: what they have in common is there once, and nothing is padded.
+"""Many pairs in one row: what they have in common is there once.
 
 Pairs that begin alike are laid out as a tree of tokens. Each token attends to the way that leads to it,
 counts its position along that way, and is thus read as in its pair alone. Rows may follow on a beginning
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from halluscope.lm.beginning import Beginning
+from halluscope.lm.layout import count_shared
 from halluscope.lm.recording import TokenBatch
 from halluscope.lm.tokens import TokenizedPair
 
@@ -61,23 +61,16 @@ class Row:
         ids: list[int] = []
         positions: list[int] = []
         ways: list[Places] = []
-        previous: Sequence[int] = ()
-        for sequence in sequences:
-            shared = max(begun, count_shared(previous, sequence)) if ways else begun
+        for previous, sequence in zip([(), *sequences], sequences, strict=False):
+            shared = count_shared(previous, sequence, begun) if ways else begun
             new = np.arange(len(ids), len(ids) + len(sequence) - shared)
             ids.extend(sequence[shared:])
             positions.extend(range(shared, len(sequence)))
             ways.append(np.concatenate([ways[-1][: shared - begun], new]) if ways else new)
-            previous = sequence
         seen = np.zeros((len(ids), len(ids)), dtype=bool)
         for way in ways:
             seen[way[:, None], way] = np.tri(len(way), dtype=bool)
         return cls(ids, np.array(positions, dtype=np.intp), ways, seen)
-
-
-def count_shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many first tokens two sequences share."""
-    return sum(1 for _ in takewhile(lambda ids: ids[0] == ids[1], zip(one, other, strict=False)))
 
 
 @dataclass(frozen=True)
@@ -102,22 +95,26 @@ class Windows:
         kinds = getattr(config, "layer_types", None) or [SLIDING if width else FULL]
         return cls(frozenset(kinds), int(width))
 
-    def masks(self, rows: Sequence[Row], beginning: int, dtype: torch.dtype) -> Tensor | dict[str, Tensor]:
-        """What is added to the attention of packed rows, shape (rows, 1, tokens, beginning + tokens)."""
-        length = max(len(row.ids) for row in rows)
-        # what fills up a short row attends to itself: a token that sees nothing would be undefined
-        seen = torch.eye(length, dtype=torch.bool).repeat(len(rows), 1, 1)
-        position = torch.zeros((len(rows), length), dtype=torch.long)
-        for number, row in enumerate(rows):
-            n = len(row.ids)
-            seen[number, :n, :n] = torch.from_numpy(row.seen)
-            position[number, :n] = torch.from_numpy(row.positions)
-        seen = torch.cat([torch.ones((len(rows), length, beginning), dtype=torch.bool), seen], dim=2)
+    def masks(
+        self, seen: Tensor, positions: Tensor, begun: int, dtype: torch.dtype
+    ) -> Tensor | dict[str, Tensor]:
+        """What is added to the attention of packed rows, shape (rows, 1, tokens, begun + tokens).
+
+        Parameters
+        ----------
+        seen : Tensor of bool, shape (rows, tokens, tokens)
+            Which tokens each one attends to.
+        positions : Tensor of shape (rows, tokens)
+        begun : int
+            Tokens of the beginning that the rows follow on, all of which are seen.
+        dtype : torch.dtype
+            Of the mask.
+        """
+        seen = torch.cat([seen.new_ones((*positions.shape, begun)), seen], dim=2)
         masks = {FULL: seen}
         if SLIDING in self.kinds:
-            before = torch.arange(beginning).expand(len(rows), -1)
-            reached = torch.cat([before, position], dim=1)
-            masks[SLIDING] = seen & (position[:, :, None] - reached[:, None] < self.width)
+            reached = torch.cat([torch.arange(begun).expand(len(positions), -1), positions], dim=1)
+            masks[SLIDING] = seen & (positions[:, :, None] - reached[:, None] < self.width)
         least = torch.finfo(dtype).min
         added = {
             kind: torch.zeros(seen.shape, dtype=dtype).masked_fill(~masks[kind], least)[:, None]
@@ -171,15 +168,20 @@ def packed_options(
     device: torch.device,
 ) -> dict[str, Any]:
     """Arguments of the decoder's forward for packed rows."""
-    masks = windows.masks(rows, beginning.length if beginning else 0, dtype)
-    position = torch.zeros((len(rows), max(len(row.ids) for row in rows)), dtype=torch.long)
+    length = max(len(row.ids) for row in rows)
+    # what fills up a short row attends to itself: a token that sees nothing would be undefined
+    seen = torch.eye(length, dtype=torch.bool).repeat(len(rows), 1, 1)
+    positions = torch.zeros((len(rows), length), dtype=torch.long)
     for number, row in enumerate(rows):
-        position[number, : len(row.ids)] = torch.from_numpy(row.positions)
+        n = len(row.ids)
+        seen[number, :n, :n] = torch.from_numpy(row.seen)
+        positions[number, :n] = torch.from_numpy(row.positions)
+    masks = windows.masks(seen, positions, beginning.length if beginning else 0, dtype)
     options: dict[str, Any] = {
         "attention_mask": {kind: mask.to(device) for kind, mask in masks.items()}
         if isinstance(masks, dict)
         else masks.to(device),
-        "position_ids": position.to(device),
+        "position_ids": positions.to(device),
     }
     if beginning:
         options["past_key_values"] = beginning

@@ -27,6 +27,10 @@ KNOWN_TO_PACK = frozenset(
     )
 )
 """Types of models that take packed rows, as the tests show; others are tried when they are first used."""
+_WINDOWED = frozenset(("gemma2", "gemma3_text", "mistral", "mixtral", "phi3", "qwen2", "qwen3", "qwen3_moe"))
+"""Those of them that attend through windows where their configuration has one."""
+_MIXED = frozenset(("gemma2", "gemma3_text", "qwen2", "qwen3", "qwen3_moe"))
+"""Those of these that have windows in some blocks only."""
 
 
 def takes_packed_rows(
@@ -49,8 +53,10 @@ def takes_packed_rows(
     implementation = getattr(decoder.config, "_attn_implementation", None)
     if windows.kinds - {FULL, SLIDING} or implementation not in (None, "eager", "sdpa"):
         return False
-    if decoder.config.model_type in KNOWN_TO_PACK:
+    if _is_known(anatomy, windows):
         return True
+    if SLIDING in windows.kinds and windows.width > _TRIED // 2:
+        return False  # wider than a trial can show
     sequences, begun = _sequences(decoder, context_window)
     row = Row.of(sequences, begun)
     try:
@@ -66,6 +72,22 @@ def takes_packed_rows(
     spread = (alone - alone.mean(dim=1, keepdim=True)).norm(dim=-1).clamp_min(1e-6)
     most = _ROUNDING if torch.finfo(dtype).bits >= 32 else _COARSE_ROUNDING
     return bool((apart > most * spread).float().mean() <= _OUTLIERS)
+
+
+def _is_known(anatomy: Anatomy, windows: Windows) -> bool:
+    """Whether a decoder is of a type that the tests have shown to take packed rows, and set up like those."""
+    decoder: Any = anatomy.decoder
+    kind, config = decoder.config.model_type, decoder.config
+    dtypes = {next(part.parameters()).dtype for part in (decoder.get_input_embeddings(), anatomy.blocks[0])}
+    return (
+        kind in KNOWN_TO_PACK
+        and type(decoder).__module__.startswith("transformers.models.")
+        and getattr(config, "is_causal", True) is not False
+        and not getattr(config, "use_bidirectional_attention", False)
+        and (SLIDING not in windows.kinds or kind in _WINDOWED)
+        and (len(windows.kinds) == 1 or kind in _MIXED)
+        and len(dtypes) == 1
+    )
 
 
 def _sequences(decoder: Any, context_window: int | None) -> tuple[list[list[int]], int]:

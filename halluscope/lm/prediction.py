@@ -15,6 +15,7 @@ _LEAST_LOGIT = -1e30  # of an emitted token: a model that masks tokens gives the
 # Below the largest logit: what is smaller adds nothing to a sum in single precision, -inf would make 0 x inf
 # of its share in the entropy, and processors are many times slower on numbers that are nearly zero.
 _LEAST_TOLD = -80.0
+_WAITING = 2**26  # bytes of states that wait to be read
 _LOGITS = 2**24  # held at once: 32 MB in half precision
 _FIRST = 64  # states by which the length of a row of logits is found out
 _NEAR = 2**19  # logits that a processor works on at a time: few enough to stay in its cache
@@ -32,6 +33,14 @@ class Unembedding(Protocol):
 
     def treated(self, logits: Tensor, /) -> Tensor:
         """Raw logits to those of the model, in float32."""
+        ...
+
+
+class Oracle(Protocol):
+    """What gives the predictions of the layers of one batch."""
+
+    def ask(self, layer: int, states: Tensor) -> Callable[[], Prediction]:
+        """As `Predictions.ask`."""
         ...
 
 
@@ -68,10 +77,13 @@ class Predictions:
         states : Tensor of shape (n, d)
             Where the emitted tokens are predicted.
         """
-        if layer not in self._read:
+        if layer not in self._read and layer not in self._waiting:
             self._waiting[layer] = states[self._chosen.to(states.device)]
+            if sum(waiting.nbytes for waiting in self._waiting.values()) > _WAITING:
+                self._of(layer)
         return lambda: self._of(layer)
 
+    @torch.inference_mode()
     def _of(self, layer: int) -> Prediction:
         if layer not in self._read:
             waiting, size = list(self._waiting), len(self._chosen)

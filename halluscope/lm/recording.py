@@ -1,7 +1,7 @@
 """Recording the residual stream with hooks, reduced where it arises.
 
 A `visit` callable sees one `LayerState` after another while the forward pass runs and keeps what it wants of
-it, so that the hidden states of all layers are never held at once.
+it, so that the hidden states of all tokens at all layers are never held at once.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch import Tensor, nn
 
 from halluscope.errors import ActivationError, ModelError
 from halluscope.lm.anatomy import Anatomy, running_device
-from halluscope.lm.prediction import Prediction, Predictions, Unembedding
+from halluscope.lm.prediction import Oracle, Prediction, Predictions, Unembedding
 from halluscope.lm.tokens import TokenizedPair
 
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Padded token ids of several pairs, and where their answers stand.
+    """Token ids of several pairs, padded or packed, and where their answers stand.
 
     Parameters
     ----------
-    ids, mask : Tensor of shape (pairs, length)
-        Token ids and 1 for real tokens, 0 for padding.
+    ids, mask : Tensor of shape (rows, length)
+        Token ids and 1 for real tokens, 0 for padding; packed rows come with masks of their own.
     rows, positions, before : Tensor of shape (answer tokens of all pairs,)
         Row and place in it of every answer token, pair after pair, and place of the token before it.
     lengths : tuple of int
@@ -88,8 +88,8 @@ class LayerState:
         Answer tokens of each pair; they sum to n.
     unembed : callable
         States (k, d) to logits (k, vocabulary).
-    predictions : Predictions
-        Of the layers of this batch.
+    predictions : Oracle
+        Gives the predictions of the layers of this batch.
     """
 
     layer: int
@@ -100,7 +100,7 @@ class LayerState:
     emitted: Tensor
     lengths: tuple[int, ...]
     unembed: Callable[[Tensor], Tensor]
-    predictions: Predictions
+    predictions: Oracle
 
     @property
     def firsts(self) -> Tensor:

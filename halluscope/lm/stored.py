@@ -17,7 +17,7 @@ from torch import Tensor
 
 from halluscope.errors import InputError
 from halluscope.lm.language_model import LanguageModel
-from halluscope.lm.prediction import Prediction, Predictions
+from halluscope.lm.prediction import Prediction
 from halluscope.lm.recording import LayerState
 from halluscope.lm.tokens import TokenizedPair
 
@@ -49,7 +49,7 @@ class StateSource(Protocol):
         ...
 
 
-class StoredPredictions(Predictions):
+class StoredPredictions:
     """What was read of the layers of one batch when they were recorded.
 
     Parameters
@@ -62,7 +62,7 @@ class StoredPredictions(Predictions):
         self._values = torch.from_numpy(values)
 
     def ask(self, layer: int, states: Tensor) -> Callable[[], Prediction]:
-        """As `Predictions.ask`, where it was read.
+        """As `halluscope.lm.prediction.Predictions.ask`, where it was read.
 
         Raises
         ------

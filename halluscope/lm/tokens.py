@@ -44,6 +44,11 @@ class TokenizedPair:
     answer: str
     primed: int = 0
 
+    @property
+    def primer(self) -> tuple[int, ...]:
+        """Ids of the primer, none without one."""
+        return self.ids[: self.primed]
+
 
 @dataclass(frozen=True)
 class _Opening:

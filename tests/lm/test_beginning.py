@@ -24,11 +24,22 @@ def test_a_beginning_is_computed_once_and_anew_when_weights_change():
 def test_what_is_held_is_bounded(monkeypatch):
     beginnings = Beginnings(tiny_model().get_decoder())
     first, second = beginnings.of((3, 4)), beginnings.of((5, 6))
-    monkeypatch.setattr(beginning_module, "_HELD", 2 * first.size)
+    monkeypatch.setattr(beginning_module, "_PASSING", 2 * first.size)
     third = beginnings.of((7, 8))
     assert beginnings.of((5, 6)) is second
     assert beginnings.of((7, 8)) is third
     assert beginnings.of((3, 4)) is not first
+
+
+def test_some_last():
+    beginnings = Beginnings(tiny_model().get_decoder())
+    lasting, passing = beginnings.of((3, 4), lasting=True), beginnings.of((5, 6))
+    beginnings.release()
+    assert beginnings.of((3, 4), lasting=True) is lasting
+    assert beginnings.of((5, 6)) is not passing
+    for ids in ((5, 6), (7, 8)):
+        beginnings.of(ids, lasting=True)
+    assert beginnings.of((3, 4), lasting=True) is not lasting
 
 
 def test_a_longer_beginning_goes_on_from_a_known_one():

@@ -10,8 +10,9 @@ from transformers import GPTNeoConfig, GPTNeoForCausalLM
 from halluscope import LanguageModel
 from halluscope.detector.states import pool_states
 from halluscope.lm import packer, packing_trial
-from halluscope.lm.layout import by_beginning, rows_of
-from halluscope.lm.packing import FULL, SLIDING, Row, Windows
+from halluscope.lm.beginning import Beginning
+from halluscope.lm.layout import by_beginning, count_shared, rows_of
+from halluscope.lm.packing import FULL, SLIDING, Row, Windows, packed_options
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.records import as_pairs
 from halluscope.surfaces import record_surfaces
@@ -36,9 +37,9 @@ def packs(lm):
 
 
 def one_by_one(lm, pairs):
-    """The same states without packing."""
+    """The same states, from a pass for each pair."""
     lm._packer._takes[lm.model.config._attn_implementation] = False
-    return pool_states(lm, pairs)
+    return np.concatenate([pool_states(lm, [pair]) for pair in pairs])
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def padded(lm, pairs):
 
 def test_long_pairs_stand_alone(monkeypatch):
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
-    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
+    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER[:1])
     rest = [len(pair.ids) - pair.primed for pair in pairs]
     whole = pool_states(lm, pairs)
     monkeypatch.setattr(packer, "PACKED_TOKENS", max(rest) - 1)
@@ -100,7 +101,8 @@ def test_scaled_positions_are_not_packed():
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
     lengths = [len(pair.ids) for pair in pairs]
-    lm.model.config.rope_parameters["original_max_position_embeddings"] = max(lengths) - 1
+    rope = {"rope_type": "longrope", "original_max_position_embeddings": max(lengths) - 1}
+    lm.model.config.rope_parameters |= rope
     assert padded(lm, pairs) == [lengths.index(max(lengths))]
 
 
@@ -154,8 +156,11 @@ def test_rows_hold_so_many_tokens(monkeypatch):
 
 def test_masks():
     windows = Windows(frozenset({FULL, SLIDING}), 2)
-    rows = [Row.of([[7, 7, 1, 2], [7, 7, 3]], 2), Row.of([[7, 7, 4]], 2)]
-    masks = windows.masks(rows, 2, torch.float32)
+    rows = [Row.of([(7, 7, 1, 2), (7, 7, 3)], 2), Row.of([(7, 7, 4)], 2)]
+    beginning = Beginning(tiny_model().get_decoder(), (7, 7))
+    options = packed_options(rows, beginning, windows, torch.float32, torch.device("cpu"))
+    masks = options["attention_mask"]
+    assert options["position_ids"].tolist() == [[2, 3, 2], [2, 0, 0]]
     seen = {kind: (mask[:, 0] == 0).int().tolist() for kind, mask in masks.items()}
     fill = [[1, 1, 0, 1, 0], [1, 1, 0, 0, 1]]  # attends to itself, and nothing attends to it
     assert seen[FULL] == [
@@ -166,37 +171,100 @@ def test_masks():
     assert all(row[2 + place] for place, row in enumerate(seen[SLIDING][1]))
 
 
+@given(st.lists(st.integers(0, 1), max_size=200), st.lists(st.integers(0, 1), max_size=200), st.data())
+def test_shared_first_tokens(one, other, data):
+    common = data.draw(st.lists(st.integers(0, 1), max_size=200))
+    one, other = (*common, *one), (*common, *other)
+    expected = next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    known = data.draw(st.integers(0, expected))
+    assert count_shared(one, other, known) == expected
+
+
 SEQUENCES = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=6), min_size=1, max_size=8)
 
 
 @given(SEQUENCES, st.integers(0, 3))
 def test_a_row_holds_every_way_once(endings, begun):
-    sequences = sorted([[9] * begun + ending for ending in endings])
+    sequences = sorted((*[9] * begun, *ending) for ending in endings)
     row = Row.of(sequences, begun)
     for sequence, way in zip(sequences, row.ways, strict=True):
-        assert [row.ids[place] for place in way] == sequence[begun:]
+        assert tuple(row.ids[place] for place in way) == sequence[begun:]
         assert row.positions[way].tolist() == list(range(begun, len(sequence)))
         for steps, place in enumerate(way, start=1):
             assert np.flatnonzero(row.seen[place]).tolist() == sorted(way[:steps])
-    prefixes = {
-        tuple(sequence[:end]) for sequence in sequences for end in range(begun + 1, len(sequence) + 1)
-    }
+    prefixes = {sequence[:end] for sequence in sequences for end in range(begun + 1, len(sequence) + 1)}
     assert len(row.ids) == len(prefixes)
 
 
-@given(SEQUENCES, st.integers(1, 12))
-def test_rows_hold_all_pairs_in_so_many_tokens(endings, row_tokens):
+@given(SEQUENCES, st.integers(1, 12), st.integers(0, 60))
+def test_rows_hold_all_pairs_in_so_many_tokens(endings, row_tokens, worthwhile):
     ids = sorted((*[9] * 20, *ending) for ending in endings)
     pairs = [TokenizedPair(each, len(each) - 1, ("x",), ((0, 1),), "x") for each in ids]
     placed = []
-    for beginning, members in by_beginning(pairs, 0, row_tokens).items():
+    for beginning, members in by_beginning(pairs, 0, row_tokens, worthwhile).items():
         assert all(pairs[i].ids[: len(beginning)] == beginning for i in members)
         assert all(len(beginning) < pairs[i].start for i in members)
-        for row in rows_of(pairs, members, len(beginning), row_tokens):
+        for row, tokens in rows_of(pairs, members, len(beginning), row_tokens):
             laid = Row.of([pairs[i].ids for i in row], len(beginning))
-            assert len(row) == 1 or len(laid.ids) <= row_tokens
+            assert len(laid.ids) == tokens
+            assert len(row) == 1 or tokens <= 2 * row_tokens
+            assert len(row) <= 2 * row_tokens  # answer tokens, of which each has one
             placed += row
     assert sorted(placed) == list(range(len(pairs)))
+
+
+def test_batches_keep_to_the_token_budget():
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    pairs = lm.tokenize_pairs(
+        as_pairs([(f"{n} " * (1 + n % 40), "Paris.") for n in range(150)]), primer=PRIMER
+    )
+    for batch in lm._packer.plan(pairs, 512):
+        tokens, options = lm._packer(pairs, batch)
+        assert tokens.ids.numel() + len(tokens.ids) * len(batch.beginning) <= 512 or len(batch.indices) == 1
+        assert options["position_ids"].shape == tokens.ids.shape
+
+
+def test_pairs_behind_primers_of_equal_length():
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    primers = (("Who?", "x."),), (("Who?", "y."),)
+    one, other = (lm.tokenize_pairs(PAIRS[:2], primer=primer) for primer in primers)
+    assert one[0].primed == other[0].primed
+    assert one[0].primer != other[0].primer
+    together = pool_states(lm, [*one, *other])
+    np.testing.assert_allclose(together, one_by_one(lm, [*one, *other]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sliding_window": 8},  # which Llama does not heed
+        {"sliding_window": 8, "layer_types": ["full_attention", "sliding_attention"] * 2},
+        {"is_causal": False},
+    ],
+)
+def test_settings_that_a_known_type_does_not_heed(settings):
+    model = tiny_model()
+    for name, value in settings.items():
+        setattr(model.config, name, value)
+    lm = LanguageModel(model, tiny_tokenizer())
+    pairs = lm.tokenize_pairs(PAIRS, primer=PRIMER)
+    np.testing.assert_allclose(pool_states(lm, pairs), one_by_one(lm, pairs), atol=1e-5)
+
+
+def test_beginnings_are_forgotten_but_the_primer():
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    lm.token_budget = 64
+    asked = as_pairs([(f"What is the capital of France? {'Well? ' * 9}", f"Paris {n}.") for n in range(60)])
+    pairs = lm.tokenize_pairs(asked, primer=PRIMER)
+    pool_states(lm, pairs[:1])
+    held = []
+    lm.visit(pairs, lambda indices: held.append(len(lm._packer._beginnings._passing)) or (lambda layer: None))
+    assert max(held) > 0
+    assert not lm._packer._beginnings._passing
+    assert list(lm._packer._beginnings._lasting) == [pairs[0].primer]
 
 
 def test_other_kinds_of_attention_are_not_packed():

@@ -75,6 +75,15 @@ def test_layers_that_wait_are_read_together_and_once():
     assert (unembed.calls, unembed.states) == (2, 6)
 
 
+def test_few_states_wait(monkeypatch):
+    monkeypatch.setattr(prediction, "_WAITING", 8)  # bytes: two states of one number
+    unembed = Fixed(torch.randn(7, 50))
+    predictions = Predictions(unembed, torch.tensor([9, 8]), torch.tensor([0, 1]))
+    for layer in range(3):
+        predictions.ask(layer, torch.tensor([[1.0], [2.0]]))
+    assert (unembed.calls, unembed.states) == (1, 4)
+
+
 def test_what_is_read_leaves_the_logits_of_the_model_alone():
     anatomy = find_anatomy(tiny_model())
     states = torch.randn(3, 32, generator=torch.Generator().manual_seed(0))
