@@ -13,7 +13,7 @@ from transformers import DynamicCache
 from halluscope.lm.anatomy import running_device
 
 _SAMPLED = 12  # weights of which a value is looked at
-_LASTING = 2  # beginnings: one, and that of another detector on the same model
+_LASTING = 2  # primers: one, and that of another detector on the same model
 _PASSING = 2**29  # bytes of keys and values: beside the beginning in use, as many as fit
 
 
@@ -79,40 +79,47 @@ class Beginnings:
         self._lasting: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
         self._passing: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
 
-    def of(self, ids: tuple[int, ...], *, lasting: bool = False) -> Beginning:
+    def of(self, ids: tuple[int, ...], primer: tuple[int, ...] = ()) -> Beginning:
         """The beginning with these tokens.
+
+        It goes on from the primer or from a longer one of this visit, and from nothing else: what was read
+        before must not change it, not even by rounding.
 
         Parameters
         ----------
         ids : tuple of int
-        lasting : bool
-            Whether it will be wanted again after `release`.
+        primer : tuple of int
+            First tokens of `ids`, perhaps all; kept beyond `release`.
         """
         weights = self._state_of_weights()
         if weights != self._weights:
             self._lasting.clear()
             self._passing.clear()
             self._weights = weights
-        held = self._lasting if lasting else self._passing
-        if ids not in held:
-            # a lasting one never goes on from another: it would depend on what was asked before
-            known = None if lasting else self._longest_known(ids)
-            held[ids] = Beginning(self._decoder, ids, known)
-        held.move_to_end(ids)
-        while len(self._lasting) > _LASTING:
-            self._lasting.popitem(last=False)
+        lasting = self._primed(primer) if primer else None
+        if ids == primer and lasting:
+            return lasting
+        if ids not in self._passing:
+            held = (known for known in self._passing if ids[: len(known)] == known)
+            longest = max(held, key=len, default=())
+            known = self._passing[longest] if len(longest) > len(primer) else lasting
+            self._passing[ids] = Beginning(self._decoder, ids, known)
+        self._passing.move_to_end(ids)
         while len(self._passing) > 1 and sum(each.size for each in self._passing.values()) > _PASSING:
             self._passing.popitem(last=False)
-        return held[ids]
+        return self._passing[ids]
 
     def release(self) -> None:
-        """Forget those that do not last."""
+        """Forget all but the primers."""
         self._passing.clear()
 
-    def _longest_known(self, ids: tuple[int, ...]) -> Beginning | None:
-        known = {**self._lasting, **self._passing}
-        first = max((held for held in known if ids[: len(held)] == held), key=len, default=None)
-        return known[first] if first else None
+    def _primed(self, primer: tuple[int, ...]) -> Beginning:
+        if primer not in self._lasting:
+            self._lasting[primer] = Beginning(self._decoder, primer)
+        self._lasting.move_to_end(primer)
+        while len(self._lasting) > _LASTING:
+            self._lasting.popitem(last=False)
+        return self._lasting[primer]
 
     def _state_of_weights(self) -> tuple[Any, ...]:
         """Changes when weights are trained, loaded, moved or merged, and when adapters are switched."""

@@ -108,8 +108,8 @@ class Packer:
         members = [[pairs[index] for index in row] for row in batch.rows]
         tokens, rows = pack(members, len(batch.beginning))
         device = running_device(self._model.get_input_embeddings())
-        lasting = batch.beginning == members[0][0].primer
-        beginning = self._beginnings.of(batch.beginning, lasting=lasting) if batch.beginning else None
+        primer = members[0][0].primer
+        beginning = self._beginnings.of(batch.beginning, primer) if batch.beginning else None
         return tokens, packed_options(rows, beginning, self._windows, self._model.dtype, device)
 
     def takes_packed_rows(self) -> bool:

@@ -31,15 +31,32 @@ def test_what_is_held_is_bounded(monkeypatch):
     assert beginnings.of((3, 4)) is not first
 
 
-def test_some_last():
+def test_primers_last():
     beginnings = Beginnings(tiny_model().get_decoder())
-    lasting, passing = beginnings.of((3, 4), lasting=True), beginnings.of((5, 6))
+    primer, passing = beginnings.of((3, 4), (3, 4)), beginnings.of((5, 6))
     beginnings.release()
-    assert beginnings.of((3, 4), lasting=True) is lasting
+    assert beginnings.of((3, 4), (3, 4)) is primer
     assert beginnings.of((5, 6)) is not passing
     for ids in ((5, 6), (7, 8)):
-        beginnings.of(ids, lasting=True)
-    assert beginnings.of((3, 4), lasting=True) is not lasting
+        beginnings.of(ids, ids)
+    assert beginnings.of((3, 4), (3, 4)) is not primer
+
+
+def test_earlier_visits_leave_no_trace():
+    model = tiny_model()
+    read = []
+    model.get_input_embeddings().register_forward_hook(lambda m, args, output: read.append(args[0].numel()))
+    fresh, used = Beginnings(model.get_decoder()), Beginnings(model.get_decoder())
+    used.of((3, 4), (3, 4))
+    used.of((3, 4, 5), (3, 4, 5))
+    used.release()
+    del read[:]
+    one = fresh.of((3, 4, 5, 6), (3, 4))
+    assert read == [2, 2]  # the primer is read by itself whoever asks first
+    other = used.of((3, 4, 5, 6), (3, 4))
+    assert read == [2, 2, 2]
+    for mine, theirs in zip(one.tensors, other.tensors, strict=True):
+        assert torch.equal(torch.stack(mine), torch.stack(theirs))
 
 
 def test_a_longer_beginning_goes_on_from_a_known_one():
