@@ -9,7 +9,7 @@ from typing import Any
 from halluscope.detector.settings import SETTINGS, check_settings
 from halluscope.errors import DetectorError, InputError
 
-FORMAT = 1
+FORMAT = 2  # since 2, what is predicted is read at the last layer alone
 MANIFEST = "manifest.json"
 
 _LARGEST_MANIFEST = 10_000_000  # bytes; a manifest is some tens of kB

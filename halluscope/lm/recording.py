@@ -121,6 +121,11 @@ class LayerState:
         """
         return self.predict_later()()
 
+    def on_grid(self, every: int | None) -> bool:
+        """Whether this is one of every so many layers, counted down from the last; None: the last itself."""
+        below = self.n_layers - 1 - self.layer
+        return below == 0 if every is None else below % every == 0
+
     def predict_later(self) -> Callable[[], Prediction]:
         """What gives `prediction` when it is called, which is best done when the last layer has been seen."""
         return self.predictions.ask(self.layer, self.before)

@@ -110,7 +110,7 @@ class StoredStates:
         pairs: Sequence[TokenizedPair],
         folder: Path,
         *,
-        lens_every: int = 1,
+        lens_every: int | None = 1,
         progress: Callable[[int], None] | None = None,
     ) -> StoredStates:
         """Run pairs through the model and store what it shows; the folder appears whole or not at all.
@@ -121,8 +121,8 @@ class StoredStates:
         pairs : sequence of TokenizedPair
         folder : Path
             To be made; replaced if it is there.
-        lens_every : int
-            Store the prediction of every so many layers, counted down from the last.
+        lens_every : int or None
+            Store the prediction of every so many layers, counted down from the last; None: of the last alone.
         progress : callable, optional
             Called with the number of pairs done after each batch.
         """
@@ -145,7 +145,7 @@ class StoredStates:
                     for places, states_there in ((rows, layer.state), (openings, layer.before[layer.firsts])):
                         bits = states_there.to(dtype).cpu().view(getattr(torch, integer.__name__))
                         states[layer.layer, places] = bits.numpy()
-                    if (layer.n_layers - 1 - layer.layer) % lens_every == 0:
+                    if layer.on_grid(lens_every):
                         asked[layer.layer] = layer.predict_later()
                     if layer.layer == layer.n_layers - 1:
                         for row, read in asked.items():

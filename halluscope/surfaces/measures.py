@@ -98,16 +98,17 @@ class Lens:
 
     Parameters
     ----------
-    every : int
-        Take every so many layers, counted down from the last. An unembedding costs as much as several blocks.
+    every : int or None
+        Take every so many layers, counted down from the last; None takes the last alone. An unembedding costs
+        as much as several blocks.
     """
 
-    every: int = 1
+    every: int | None = 1
     channels: ClassVar[tuple[str, ...]] = ("lens",)
 
     def __call__(self, layer: LayerState) -> Activity | None:
         """Activity (1, tokens), later: the layers share one unembedding."""
-        return _predicted(layer, 0) if _on_grid(layer, self.every) else None
+        return _predicted(layer, 0) if layer.on_grid(self.every) else None
 
 
 @dataclass(frozen=True)
@@ -119,25 +120,21 @@ class Entropy:
 
     Parameters
     ----------
-    every : int
-        Take every so many layers, counted down from the last; free where `Lens` takes them too.
+    every : int or None
+        Take every so many layers, as `Lens` does; free where it takes them too.
     """
 
-    every: int = 1
+    every: int | None = 1
     channels: ClassVar[tuple[str, ...]] = ("entropy",)
 
     def __call__(self, layer: LayerState) -> Activity | None:
         """Activity (1, tokens), later: the layers share one unembedding."""
-        return _predicted(layer, 1) if _on_grid(layer, self.every) else None
+        return _predicted(layer, 1) if layer.on_grid(self.every) else None
 
 
 def _predicted(layer: LayerState, which: int) -> Callable[[], Tensor]:
     later = layer.predict_later()
     return lambda: later()[which][None]
-
-
-def _on_grid(layer: LayerState, every: int) -> bool:
-    return (layer.n_layers - 1 - layer.layer) % every == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +167,7 @@ class Reading:
         return (projection - self.centres[:, row, None].to(device)) / self.scales[:, row, None].to(device)
 
 
-LENS_EVERY = 5
-"""Of so many layers one is unembedded by default, counted down from the last."""
+LENS_EVERY: int | None = None
+"""Predictions are read at the last layer alone: those of other layers cost more than blocks, and harmed."""
 DEFAULT_MEASURES: tuple[Measure, ...] = (Norm(), Step(), Turn(), Lens(LENS_EVERY), Entropy(LENS_EVERY))
 """The channels that need no learned direction."""
