@@ -39,7 +39,7 @@ class Unembedding(Protocol):
 class Oracle(Protocol):
     """What gives the predictions of the layers of one batch."""
 
-    def ask(self, layer: int, states: Tensor) -> Callable[[], Prediction]:
+    def ask(self, layer: int, read_states: Callable[[], Tensor]) -> Callable[[], Prediction]:
         """As `Predictions.ask`."""
         ...
 
@@ -68,16 +68,17 @@ class Predictions:
         self._waiting: dict[int, Tensor] = {}
         self._read: dict[int, Prediction] = {}
 
-    def ask(self, layer: int, states: Tensor) -> Callable[[], Prediction]:
+    def ask(self, layer: int, read_states: Callable[[], Tensor]) -> Callable[[], Prediction]:
         """What gives the prediction of a layer when it is called: then all that was asked for is read.
 
         Parameters
         ----------
         layer : int
-        states : Tensor of shape (n, d)
-            Where the emitted tokens are predicted.
+        read_states : callable
+            Gives the states (n, d) where the emitted tokens are predicted; called at once if it is.
         """
         if layer not in self._read and layer not in self._waiting:
+            states = read_states()
             self._waiting[layer] = states[self._chosen.to(states.device)]
             if sum(waiting.nbytes for waiting in self._waiting.values()) > _WAITING:
                 self._of(layer)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -78,8 +79,8 @@ class LayerState:
         Rows of the surface: blocks + 1.
     state : Tensor of shape (n, d)
         Float32 state at each answer token, pairs one after the other.
-    before : Tensor of shape (n, d)
-        Float32 state of the same layer one position earlier: where the model predicts that token.
+    read_before : callable
+        Gives `before`.
     previous : Tensor of shape (n, d) or None
         `state` of the layer below; None in row 0.
     emitted : Tensor of shape (n,)
@@ -95,12 +96,17 @@ class LayerState:
     layer: int
     n_layers: int
     state: Tensor
-    before: Tensor
+    read_before: Callable[[], Tensor]
     previous: Tensor | None
     emitted: Tensor
     lengths: tuple[int, ...]
     unembed: Callable[[Tensor], Tensor]
     predictions: Oracle
+
+    @cached_property
+    def before(self) -> Tensor:
+        """Float32 states (n, d) of the same layer one position earlier, where the tokens are predicted."""
+        return self.read_before()
 
     @property
     def firsts(self) -> Tensor:
@@ -128,7 +134,7 @@ class LayerState:
 
     def predict_later(self) -> Callable[[], Prediction]:
         """What gives `prediction` when it is called, which is best done when the last layer has been seen."""
-        return self.predictions.ask(self.layer, self.before)
+        return self.predictions.ask(self.layer, lambda: self.before)
 
 
 @contextmanager
@@ -188,7 +194,7 @@ def visit_layers(
         If the blocks do not hand one residual stream from one to the next.
     """
     selection = _AnswerSelection(batch)
-    finite: list[Tensor] = []
+    sums: list[Tensor] = []
     previous: list[Tensor] = []
     n_layers = len(anatomy.blocks) + 1
     recorder = threading.get_ident()
@@ -197,10 +203,11 @@ def visit_layers(
     def on_layer(row: int, hidden: Tensor) -> None:
         if threading.get_ident() != recorder:
             return  # the model is at work in another thread too: not our pair
-        if row != len(finite) or hidden.shape[:-1] != batch.ids.shape:
+        if row != len(sums) or hidden.shape[:-1] != batch.ids.shape:
             raise unreadable(anatomy)
-        state, before, emitted = selection.of(hidden)
-        finite.append(torch.isfinite(state).all() & torch.isfinite(before).all())
+        states, here, before, emitted = selection.of(hidden)
+        sums.append(states.sum())
+        state = states[here]
         below = previous.pop().to(state.device) if previous else None
         previous.append(state)
         visit(
@@ -208,7 +215,7 @@ def visit_layers(
                 layer=row,
                 n_layers=n_layers,
                 state=state,
-                before=before,
+                read_before=lambda: states[before],
                 previous=below,
                 emitted=emitted,
                 lengths=batch.lengths,
@@ -219,15 +226,15 @@ def visit_layers(
 
     with torch.inference_mode(), residual_hooks(anatomy, on_layer):
         run_decoder(anatomy.decoder, batch, **options)
-    if len(finite) < n_layers:
+    if len(sums) < n_layers:
         raise unreadable(anatomy)
-    check_finite(finite)
+    check_finite(sums)
 
 
-def check_finite(finite: Sequence[Tensor]) -> None:
-    """Raise `ActivationError` unless every layer's flag is true; the message names the first that is not."""
-    # one transfer for all layers: a look at each flag would stop the device at every block
-    flags = torch.stack([flag.to(finite[0].device) for flag in finite]).tolist()
+def check_finite(sums: Sequence[Tensor]) -> None:
+    """Raise `ActivationError` if a layer's states do not add up; the message names the first such layer."""
+    # one transfer for all layers: a look at each sum would stop the device at every block
+    flags = torch.stack([each.to(sums[0].device) for each in sums]).isfinite().tolist()
     if not all(flags):
         raise ActivationError(
             f"the activations of layer {flags.index(False)} are NaN or infinite (layer 0 is the embedding): "
@@ -260,17 +267,22 @@ class _AnswerSelection:
 
     def __init__(self, batch: TokenBatch) -> None:
         emitted = batch.ids[batch.rows, batch.positions]
-        self._predicted_at = batch.rows * batch.ids.shape[1] + batch.before
-        self._places = (batch.rows, batch.positions, batch.before, emitted)
+        row_starts = batch.rows * batch.ids.shape[1]
+        self._predicted_at = row_starts + batch.before
+        wanted = torch.cat([row_starts + batch.positions, self._predicted_at])
+        # most tokens stand before another one: each is read once
+        places, found = wanted.unique(return_inverse=True)
+        here, before = found.chunk(2)
+        self._places = (places, here, before, emitted)
         self._on: dict[torch.device, list[Tensor]] = {}
 
     def predictions(self, unembed: Unembedding) -> Predictions:
         """What the layers predict of the answer's tokens, once they are asked."""
         return Predictions(unembed, self._places[-1], self._predicted_at)
 
-    def of(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """State at, state before, and ids of the answer's tokens."""
+    def of(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """States (k, d), where the answer's tokens and those before are among them, and the tokens' ids."""
         if hidden.device not in self._on:
             self._on[hidden.device] = [place.to(hidden.device) for place in self._places]
-        rows, positions, before, emitted = self._on[hidden.device]
-        return hidden[rows, positions].float(), hidden[rows, before].float(), emitted
+        places, here, before, emitted = self._on[hidden.device]
+        return hidden.flatten(0, 1)[places].float(), here, before, emitted

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -61,7 +62,7 @@ class StoredPredictions:
     def __init__(self, values: npt.NDArray[np.float32]) -> None:
         self._values = torch.from_numpy(values)
 
-    def ask(self, layer: int, states: Tensor) -> Callable[[], Prediction]:
+    def ask(self, layer: int, read_states: Callable[[], Tensor]) -> Callable[[], Prediction]:
         """As `halluscope.lm.prediction.Predictions.ask`, where it was read.
 
         Raises
@@ -204,13 +205,13 @@ class StoredStates:
             predictions = StoredPredictions(self._predictions[:, :, rows])
             previous = None
             for row in range(self.n_layers):
-                state, before = self._read(row, rows), self._read(row, rows - 1)
+                state = self._read(row, rows)
                 visit(
                     LayerState(
                         layer=row,
                         n_layers=self.n_layers,
                         state=state,
-                        before=before,
+                        read_before=partial(self._read, row, rows - 1),
                         previous=previous,
                         emitted=emitted,
                         lengths=lengths,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Protocol
 
 import torch
@@ -163,8 +164,13 @@ class Reading:
     def __call__(self, layer: LayerState) -> Tensor:
         """Activity (readings, tokens)."""
         row, device = layer.layer, layer.state.device
-        projection = self.directions[:, row].to(device) @ layer.state.T
-        return (projection - self.centres[:, row, None].to(device)) / self.scales[:, row, None].to(device)
+        directions, centres = (values[:, row].to(device) for values in self._scaled)
+        return torch.addmm(centres[:, None], directions, layer.state.T, beta=-1)
+
+    @cached_property
+    def _scaled(self) -> tuple[Tensor, Tensor]:
+        """Directions and centres in units of the scales."""
+        return self.directions / self.scales[..., None], self.centres / self.scales
 
 
 LENS_EVERY: int | None = None

@@ -63,15 +63,15 @@ def test_layers_that_wait_are_read_together_and_once():
     unembed, emitted = Fixed(logits), torch.tensor([9, 8, 7])
     predictions = Predictions(unembed, emitted, torch.tensor([4, 6, 4]))
     layers = [torch.tensor([0, 1, 0]), torch.tensor([2, 3, 2]), torch.tensor([4, 5, 4])]
-    later = [predictions.ask(layer, rows[:, None].float()) for layer, rows in enumerate(layers[:2])]
+    later = [predictions.ask(layer, rows[:, None].float) for layer, rows in enumerate(layers[:2])]
     assert unembed.calls == 0
     for give, rows in zip(later, layers, strict=False):
         torch.testing.assert_close(give(), expected(logits[rows], emitted), atol=1e-5, rtol=1e-5)
     assert (unembed.calls, unembed.states) == (1, 4)
-    give = predictions.ask(1, torch.zeros(3, 1))
+    give = predictions.ask(1, lambda: torch.zeros(3, 1))
     torch.testing.assert_close(give(), expected(logits[layers[1]], emitted), atol=1e-5, rtol=1e-5)
     assert unembed.calls == 1
-    predictions.ask(2, layers[2][:, None].float())()
+    predictions.ask(2, layers[2][:, None].float)()
     assert (unembed.calls, unembed.states) == (2, 6)
 
 
@@ -80,7 +80,7 @@ def test_few_states_wait(monkeypatch):
     unembed = Fixed(torch.randn(7, 50))
     predictions = Predictions(unembed, torch.tensor([9, 8]), torch.tensor([0, 1]))
     for layer in range(3):
-        predictions.ask(layer, torch.tensor([[1.0], [2.0]]))
+        predictions.ask(layer, torch.tensor([[1.0], [2.0]]).float)
     assert (unembed.calls, unembed.states) == (1, 4)
 
 
