@@ -139,7 +139,8 @@ def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.i
     """Directions (layers, d) of one regression on all layers."""
     n_layers, d = states.shape[2:]
     pooled = states[rows, POOLINGS.index("mean")]
-    pooled += states[rows, POOLINGS.index("last")]
+    for layer in range(n_layers):  # a copy of all layers can be gigabytes
+        pooled[:, layer] += states[rows, POOLINGS.index("last"), layer]
     depth = torch.linspace(0, 1, n_layers)
     variance = torch.exp(-0.5 * ((depth - _DEPTH) / _WIDTH) ** 2)
     weight = variance.sqrt().repeat_interleave(d)
@@ -148,12 +149,12 @@ def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.i
 
 
 def _ridge_direction(x: Tensor, y: Tensor, penalty: float, weight: Tensor | None = None) -> Tensor:
-    """Direction (d,) for states x of shape (n, d), whose standardised coordinates may be weighted."""
+    """Direction (d,) for states x of shape (n, d), whose standardised coordinates may be weighted; x is lost."""
     mean = x.mean(dim=0)
     unit = x.std(dim=0).clamp_min(_CONSTANT * x.abs().mean().clamp_min(1e-12))
     if weight is not None:
         unit = unit / weight
-    z = (x - mean) / unit
+    z = x.sub_(mean).div_(unit)
     target = y - y.mean()
     n, d = z.shape
     if min(n, d) > _FACTORISED:
