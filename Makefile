@@ -24,9 +24,10 @@ lint: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-models: $(VENV)/.development  ## rebuild the shipped detector and its model card
-	$(BIN)/python -m models.knowledge
-	$(BIN)/python -m models.build
+models: $(VENV)/.development  ## rebuild the shipped detectors and their model cards
+	for model in smollm2-135m-instruct gemma-3-270m; do \
+		$(BIN)/python -m models.knowledge --model $$model && $(BIN)/python -m models.build --model $$model || exit 1; \
+	done
 
 tables: $(VENV)/.development  ## render the README's tables from the benchmarks' results
 	$(BIN)/python -m benchmarks.tables

@@ -1,8 +1,8 @@
 """How well does the shipped detector carry over? ``python -m benchmarks.default_detector --data DIR``.
 
-Measures the detector that ships for the default model on corpora that it never saw, and on the 20 questions
+Measures the detector that ships for a language model on corpora that it never saw, and on the 20 questions
 of ``well_known.jsonl``, beside baselines trained on the very pairs that it was trained on. Nothing is chosen
-or trained on these corpora. Writes ``benchmarks/results/default_detector.json``.
+or trained on these corpora. Writes ``benchmarks/results/default_detector/MODEL.json``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from halluscope import Detector, LanguageModel
 from halluscope.detector.labelled import check_labelled, training_digest
 from halluscope.detector.shipped import shipped_detector
 from halluscope.evaluation.transfer import evaluate_transfer
-from halluscope.lm.catalogue import DEFAULT_MODEL
+from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.records import as_pairs, read_records
 from models.build import BASELINES
 from models.facts import build_pairs
 from models.facts.split import is_trained_on, unknown_kinds
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "default_detector.json"
+RESULTS = HERE / "results" / "default_detector"
 CORPORA = ("animals", "elements", "companies", "inventions", "trivia")
 
 
@@ -30,15 +30,16 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.default_detector", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled .jsonl files")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help=f"language model: {', '.join(KNOWN_MODELS)}")
     parser.add_argument("--corpora", nargs="*", default=CORPORA, help="names of files, without .jsonl")
     parser.add_argument("--quick", action="store_true", help="without baselines; prints, writes nothing")
     arguments = parser.parse_args()
-    lm = LanguageModel.from_pretrained(DEFAULT_MODEL)
-    detector = Detector.load(shipped_detector(DEFAULT_MODEL), lm)
+    lm = LanguageModel.from_pretrained(arguments.model)
+    detector = Detector.load(shipped_detector(arguments.model), lm)
     unknown = {"well known": list(read_records(HERE / "well_known.jsonl", labelled=True))}
     for name in arguments.corpora:
         unknown[name] = list(read_records(arguments.data / f"{name}.jsonl", labelled=True))
-    hardly = unknown_kinds(DEFAULT_MODEL)
+    hardly = unknown_kinds(arguments.model)
     corpus = as_pairs(build_pairs(detector.seed, hardly))
     known = [pair for pair in corpus if is_trained_on(str(pair.topic), hardly)]
     if training_digest(check_labelled(known, None, None)) != detector.training_["digest"]:
@@ -50,8 +51,8 @@ def main() -> None:
         print(name, ", ".join(f"{method} {m['auroc']['value']:.3f}" for method, m in found.items()))
     if arguments.quick:
         return
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{lm.name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +55,21 @@ def replace_table(text: str, name: str, table: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
 
 
-def shipped_table() -> str:
-    """The shipped detector in and out of its topics."""
-    built = json.loads(
-        (ROOT / "models" / "smollm2-135m-instruct" / "results.json").read_text(encoding="utf-8")
-    )
+def shipped_table(model: str) -> str:
+    """The detector that ships for a language model, in and out of its topics."""
+    results = ROOT / "models" / model / "results.json"
+    if not results.exists():
+        return "Not measured yet for this version."
+    built = json.loads(results.read_text(encoding="utf-8"))
     rows: dict[str, Mapping[str, Any]] = {
         "its kinds of fact, cross-validated": built["cross_validated"],
         "subjects and kinds of fact left out": built["held_out"]["held-out kinds"],
         "kinds of fact that the model hardly knows": built["held_out"]["kinds that the model hardly knows"],
     }
-    if not default_detector.RESULTS.exists():
+    elsewhere = default_detector.RESULTS / f"{model}.json"
+    if not elsewhere.exists():
         return f"{auroc_table(rows)}\n\nOn other corpora: not measured yet for this version."
-    carried = json.loads(default_detector.RESULTS.read_text(encoding="utf-8"))
+    carried = json.loads(elsewhere.read_text(encoding="utf-8"))
     rows |= {name: carried[name] for name in sorted(carried, key=lambda n: (n != "well known", n))}
     return auroc_table(rows)
 
@@ -85,7 +88,7 @@ _BY_MODEL = {"corpora": corpora_table, "methods": methods_table, "metrics": metr
 _OWN = {"means": means_table, "corpora": corpora_table}
 TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     README: {
-        "shipped": shipped_table,
+        **{f"shipped {model}": partial(shipped_table, model) for model in KNOWN_MODELS},
         **{f"means {model}": _accuracy(means_table, model) for model in KNOWN_MODELS},
         "corpora": _accuracy(corpora_table, DEFAULT_MODEL),
     },

@@ -63,11 +63,13 @@ def build(model: str, seed: int, folder: Path) -> None:
     lm = LanguageModel.from_pretrained(model)
     detector = Detector(lm, prior=False, seed=seed)
     tokenized = detector.tokenize(pairs)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".states-") as temporary:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as temporary:
         with progress_bar("Reading answers", len(tokenized)) as advance:
             place = Path(temporary) / "states"
             states = StoredStates.record(lm, tokenized, place, lens_every=LENS_EVERY, progress=advance)
         inside, outside = measure(detector, pairs, unknown, states)
+        for file in detector.save(Path(temporary) / folder.name).iterdir():
+            file.replace(folder / file.name)  # beside what is known of the language model
     results: dict[str, Any] = {
         "command": f"python -m models.build --model {model} --seed {seed}",
         "kinds": sorted({str(p.topic) for p in pairs if is_trained_on(str(p.topic), unknown)}),
@@ -78,7 +80,6 @@ def build(model: str, seed: int, folder: Path) -> None:
         "held_out": outside,
         "minutes": round((time.perf_counter() - start) / 60, 1),
     }
-    detector.save(folder)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write_card(folder, results, detector.training_)
     print(f"{folder}: built in {results['minutes']} minutes from {inside['n']} pairs")

@@ -149,7 +149,7 @@ def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.i
 
 
 def _ridge_direction(x: Tensor, y: Tensor, penalty: float, weight: Tensor | None = None) -> Tensor:
-    """Direction (d,) for states x of shape (n, d), whose standardised coordinates may be weighted; x is lost."""
+    """Direction (d,) for states x (n, d), which are lost; their standardised coordinates may be weighted."""
     mean = x.mean(dim=0)
     unit = x.std(dim=0).clamp_min(_CONSTANT * x.abs().mean().clamp_min(1e-12))
     if weight is not None:
