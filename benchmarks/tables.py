@@ -24,6 +24,7 @@ from benchmarks.accuracy_tables import (
 )
 from benchmarks.claim_table import claim_table, load_claim
 from benchmarks.learning_curve import learning_curve_table
+from benchmarks.speed_table import calls_table, files_table, load_speed
 from benchmarks.transfer_table import transfer_table
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from models.card import auroc_table
@@ -84,6 +85,10 @@ def _claim(model: str) -> Callable[[], str]:
     return lambda: claim_table(load_claim(model))
 
 
+def _speed(table: Callable[[Mapping[str, Any] | None], str], model: str) -> Callable[[], str]:
+    return lambda: table(load_speed(model))
+
+
 _BY_MODEL = {"corpora": corpora_table, "methods": methods_table, "metrics": metrics_table}
 _OWN = {"means": means_table, "corpora": corpora_table}
 TABLES: dict[Path, dict[str, Callable[[], str]]] = {
@@ -96,6 +101,8 @@ TABLES: dict[Path, dict[str, Callable[[], str]]] = {
         **{f"{n} {model}": _accuracy(t, model) for model in KNOWN_MODELS for n, t in _BY_MODEL.items()},
         **{f"own {n} {m}": _accuracy(t, m, "own") for m in KNOWN_MODELS for n, t in _OWN.items()},
         **{f"claim {model}": _claim(model) for model in KNOWN_MODELS},
+        **{f"speed calls {model}": _speed(calls_table, model) for model in KNOWN_MODELS},
+        **{f"speed files {model}": _speed(files_table, model) for model in KNOWN_MODELS},
         "primer": lambda: primer_table(load_results(DEFAULT_MODEL), load_results(DEFAULT_MODEL, "no_primer")),
         "ablations": ablations_table,
         "transfer": transfer_table,

@@ -1,0 +1,63 @@
+"""What `benchmarks.speed` has measured, as Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.speed import BARE, DTYPES, LOOP, OURS, RESULTS, UNPRIMED
+
+Results = Mapping[str, Any]
+
+
+def load_speed(model: str) -> Results | None:
+    """What was measured for a language model; None if nothing was."""
+    path = RESULTS / f"{model}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def calls_table(results: Results | None) -> str:
+    """One warm call against the bare forward pass."""
+    if results is None:
+        return "Not measured yet for this version."
+    lines = [
+        "| dtype | prompt | answer | bare forward, ms | detect | detect without a primer |",
+        "|---|---|---|---|---|---|",
+    ]
+    for dtype in (dtype for dtype in DTYPES if dtype in results):
+        for call in results[dtype]["calls"]:
+            ratios = " | ".join(_ratio(call["ratio"][name]) for name in (OURS, UNPRIMED))
+            lines.append(
+                f"| {dtype} | {call['prompt']} | {call['answer']} | {call['milliseconds'][BARE]:.0f} "
+                f"| {ratios} |"
+            )
+    return "\n".join(lines)
+
+
+def files_table(results: Results | None) -> str:
+    """Files of pairs against the usual loop."""
+    if results is None:
+        return "Not measured yet for this version."
+    lines = [
+        "| dtype | pairs | ms a pair: usual loop | bare forward | halluscope | without a primer "
+        "| times as fast as the usual loop | features and classifier |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for dtype in (dtype for dtype in DTYPES if dtype in results):
+        for name, found in results[dtype]["files"].items():
+            each = {who: taken / found["pairs"] for who, taken in found["milliseconds"].items()}
+            times = " | ".join(
+                f"{each[who]:.1f}" if who in each else "" for who in (LOOP, BARE, OURS, UNPRIMED)
+            )
+            fastest = found["ratio"].get(OURS, found["ratio"][UNPRIMED])
+            gain = f"{1 / fastest['median']:.1f} ({1 / fastest['high']:.1f} to {1 / fastest['low']:.1f})"
+            lines.append(
+                f"| {dtype} | {found['pairs']}, {name}, {found['tokens']:.0f} tokens | {times} | {gain} "
+                f"| {100 * found['features and classifier']:.0f}% |"
+            )
+    return "\n".join(lines)
+
+
+def _ratio(found: Mapping[str, float]) -> str:
+    return f"{found['median']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
