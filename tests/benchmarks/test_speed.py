@@ -16,10 +16,12 @@ PAIRS = as_pairs(labelled_records(6))
 def test_ratios_are_of_the_same_round():
     turns = []
     seconds = {"one": 0.001, "other": 0.004}
-    contestants = {
-        name: lambda name=name: (turns.append(name), time.sleep(seconds[name])) for name in seconds
-    }
-    found = against("one", contestants, 3)
+
+    def work(name):
+        turns.append(name)
+        time.sleep(seconds[name])
+
+    found = against("one", {name: partial(work, name) for name in seconds}, 3)
     assert sorted(turns) == ["one"] * 4 + ["other"] * 4
     assert set(found["ratio"]) == {"other"}
     ratio = found["ratio"]["other"]
