@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, lsmr
 from torch import Tensor
 
 from halluscope.detector.moments import Nested, Rows
-from halluscope.detector.states import POOLINGS
+from halluscope.detector.states import POOLINGS, release
 from halluscope.surfaces import Reading
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -101,6 +101,7 @@ def fit_readings(
             rounding = _ROUNDING * own.norm(dim=1) * tokens.norm(dim=1).mean()
             centres[number, :, layer] = projections.mean(dim=0)
             scales[number, :, layer] = torch.maximum(projections.std(dim=0), rounding.clamp_min(1e-12))
+        release(states)
     scales[:, -1] = scales[:, -1].square().mean(dim=-1, keepdim=True).sqrt()
     return [Reading(CHANNELS, *learned) for learned in zip(directions, centres, scales, strict=True)]
 
@@ -138,9 +139,11 @@ def _learn_from_moments(
 def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.intp], y: Tensor) -> Tensor:
     """Directions (layers, d) of one regression on all layers."""
     n_layers, d = states.shape[2:]
-    pooled = states[rows, POOLINGS.index("mean")]
-    for layer in range(n_layers):  # a copy of all layers can be gigabytes
-        pooled[:, layer] += states[rows, POOLINGS.index("last"), layer]
+    pooled = np.empty((len(rows), n_layers, d), dtype=np.float32)
+    mean, last = POOLINGS.index("mean"), POOLINGS.index("last")
+    for layer in range(n_layers):
+        np.add(states[rows, mean, layer], states[rows, last, layer], out=pooled[:, layer])
+        release(states)
     depth = torch.linspace(0, 1, n_layers)
     variance = torch.exp(-0.5 * ((depth - _DEPTH) / _WIDTH) ** 2)
     weight = variance.sqrt().repeat_interleave(d)

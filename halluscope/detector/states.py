@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import mmap
+import tempfile
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +19,9 @@ from halluscope.lm.tokens import TokenizedPair
 
 POOLINGS = ("mean", "last", "token")
 """Over all answer tokens, at the last one, and at one token of each answer that stands for any."""
+
+_IN_MEMORY = 2**30  # bytes of pooled states; more are kept in a temporary file
+_WRITTEN = 2**28  # bytes after which their memory is given back
 
 
 class StatePooler:
@@ -30,14 +37,15 @@ class StatePooler:
     Attributes
     ----------
     states : ndarray of shape (pairs, 3, layers, d)
-        Float32, in the order of `POOLINGS`; filled batch by batch.
+        Float32, in the order of `POOLINGS`; filled batch by batch. On disk where they are many.
     """
 
     def __init__(self, source: StateSource, pairs: Sequence[TokenizedPair]) -> None:
         self._sampled = [sampled_token(pair) for pair in pairs]
-        self.states = np.empty(
-            (len(pairs), len(POOLINGS), source.n_layers, source.hidden_size), dtype=np.float32
-        )
+        # whoever learns from them takes one layer after the other
+        by_layer = _new_array((source.n_layers, len(POOLINGS), len(pairs), source.hidden_size))
+        self.states = by_layer.transpose(2, 1, 0, 3)
+        self._unreleased = 0
 
     def __call__(self, indices: list[int]) -> Callable[[LayerState], None]:
         """What takes the layers of the batch with these pairs."""
@@ -50,8 +58,30 @@ class StatePooler:
                 [answer[self._sampled[i]] for i, answer in zip(indices, answers, strict=True)]
             )
             self.states[indices, :, layer.layer] = torch.stack([mean, last, token], dim=1).cpu().numpy()
+            self._unreleased += 4 * mean.numel() * len(POOLINGS)
+            if self._unreleased > _WRITTEN:
+                release(self.states)
+                self._unreleased = 0
 
         return visit
+
+
+def release(states: npt.NDArray[np.float32]) -> None:
+    """Give back the memory that pooled states on disk have been read or written in; they stay on disk."""
+    array: Any = states
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.base.madvise(mmap.MADV_DONTNEED)
+
+
+def _new_array(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    size = 4 * math.prod(shape)
+    if size <= _IN_MEMORY:
+        return np.empty(shape, dtype=np.float32)
+    with tempfile.TemporaryFile(prefix="halluscope-") as file:  # gone with the array, whatever happens
+        file.truncate(size)
+        return np.ndarray(shape, dtype=np.float32, buffer=mmap.mmap(file.fileno(), size))
 
 
 def sampled_token(pair: TokenizedPair) -> int:
@@ -79,7 +109,7 @@ def pool_states(
     Returns
     -------
     ndarray of shape (pairs, 3, layers, d)
-        Float32, in the order of `POOLINGS`.
+        Float32, in the order of `POOLINGS`. Beyond a gigabyte in a temporary file: see `release`.
     """
     pooler = StatePooler(source, pairs)
     source.visit(pairs, pooler, progress=progress)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from halluscope.errors import InputError, ModelError
 from halluscope.lm.anatomy import Anatomy, find_anatomy, running_device
@@ -15,7 +18,7 @@ from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visi
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.lm.fingerprint import fingerprint
-from halluscope.lm.packer import Packer
+from halluscope.lm.packer import Batch, Packer
 from halluscope.lm.primer import Primer
 from halluscope.lm.pull import pull, pulled_folder
 from halluscope.lm.recording import LayerState, collate, visit_layers
@@ -178,21 +181,51 @@ class LanguageModel:
         pairs : sequence of TokenizedPair
             In any order; batched within the token budget. What several of them begin with is read once.
         visitor : callable
-            Called with the indices of a batch's pairs; returns what is called with each `LayerState`.
+            Called with the indices of a batch's pairs; returns what is called with each `LayerState`. A batch
+            that memory does not suffice for is halved and begun anew.
         progress : callable, optional
             Called with the number of pairs done after each batch.
+
+        Raises
+        ------
+        torch.OutOfMemoryError
+            If memory does not suffice for a single pair.
         """
         with self.evaluating():
-            batches = list(self._packer.plan(pairs, self.token_budget))
+            waiting = deque(self._packer.plan(pairs, self.token_budget))
+        most = len(pairs)  # in a batch, once one of more has been too many
         try:
-            for batch in batches:
-                with self.evaluating():
-                    tokens, options = self._packer(pairs, batch)
-                    visit_layers(self.anatomy, tokens, visitor(batch.indices), **options)
-                if progress is not None:
+            while waiting:
+                batch = waiting.popleft()
+                if len(batch.indices) > most:
+                    waiting.extendleft(reversed(batch.halves()))
+                elif not self._show(pairs, batch, visitor):
+                    most = len(batch.indices) // 2
+                    waiting.appendleft(batch)
+                elif progress is not None:
                     progress(len(batch.indices))
         finally:
             self._packer.release()
+
+    def _show(
+        self,
+        pairs: Sequence[TokenizedPair],
+        batch: Batch,
+        visitor: Callable[[list[int]], Callable[[LayerState], None]],
+    ) -> bool:
+        """Whether memory sufficed to run a batch; one pair that it does not suffice for is an error."""
+        try:
+            with self.evaluating():
+                tokens, options = self._packer(pairs, batch)
+                visit_layers(self.anatomy, tokens, visitor(batch.indices), **options)
+        except torch.OutOfMemoryError:
+            if len(batch.indices) == 1:
+                raise
+        else:
+            return True
+        if self.device.type == "cuda":  # behind the handler, which kept the pass' tensors alive
+            torch.cuda.empty_cache()
+        return False
 
     def visit_attention(
         self,

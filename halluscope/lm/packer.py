@@ -49,6 +49,17 @@ class Batch:
         """Of its pairs, in the order in which they are read."""
         return [index for row in self.rows for index in row]
 
+    def halves(self) -> tuple[Batch, Batch]:
+        """Two batches of half the rows, or of half the pairs of an only one."""
+        if len(self.rows) > 1:
+            middle = len(self.rows) // 2
+            parts = self.rows[:middle], self.rows[middle:]
+        else:
+            (row,) = self.rows
+            middle = len(row) // 2
+            parts = [row[:middle]], [row[middle:]]
+        return Batch(parts[0], self.beginning), Batch(parts[1], self.beginning)
+
 
 class Packer:
     """Lays out pairs in rows, and keeps the beginnings that they share.

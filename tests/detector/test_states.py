@@ -1,8 +1,12 @@
+import mmap
+
 import numpy as np
 import pytest
 import torch
 
-from halluscope.detector.states import POOLINGS, pool_states, sampled_token
+from halluscope.detector import states as states_module
+from halluscope.detector.readings import fit_readings
+from halluscope.detector.states import POOLINGS, pool_states, release, sampled_token
 from halluscope.records import as_pairs
 
 
@@ -34,6 +38,28 @@ def test_order_and_batches_do_not_matter(lm, pairs):
     alone = np.concatenate([pool_states(lm, [pair]) for pair in tokenized])
     np.testing.assert_allclose(together, backwards, atol=1e-5)
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_many_states_are_kept_on_disk(lm, pairs, monkeypatch):
+    tokenized = lm.tokenize_pairs(pairs * 3)
+    expected = pool_states(lm, tokenized)
+    monkeypatch.setattr(states_module, "_IN_MEMORY", 0)
+    monkeypatch.setattr(states_module, "_WRITTEN", 1000)
+    found = pool_states(lm, tokenized)
+    assert isinstance(base_of(found), mmap.mmap)
+    assert not isinstance(base_of(expected), mmap.mmap)
+    np.testing.assert_array_equal(found, expected)
+    release(found)
+    np.testing.assert_array_equal(found, expected)
+    y = np.arange(len(tokenized)) % 2 == 0
+    (one,), (other,) = (fit_readings(each, y, 0.3, [np.arange(len(y))]) for each in (found, expected))
+    torch.testing.assert_close(one.directions, other.directions, rtol=0, atol=0)
+
+
+def base_of(array):
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.base
 
 
 def test_one_token_answer_has_one_state(lm):

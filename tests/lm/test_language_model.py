@@ -190,6 +190,35 @@ def test_progress_counts_pairs(lm):
     assert [s.answer for s in surfaces] == [p.answer for p in pairs]
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_batch_that_memory_does_not_suffice_for_is_halved(packed, monkeypatch):
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    if not packed:
+        monkeypatch.setattr(lm._packer, "takes_packed_rows", lambda: False)
+    texts = [(f"{'Well. ' * (n % 3)}Who is number {n}?", f"He is {'very ' * (n % 4)}old.") for n in range(20)]
+    pairs = lm.tokenize_pairs([Pair(*text) for text in texts])
+    expected = record_surfaces(lm, pairs)
+    read, done = [], []
+
+    def run_out(decoder, args, options):
+        read.append(options["input_ids"].numel())
+        if read[-1] > most:
+            raise torch.OutOfMemoryError("out of memory")
+
+    lengths = [len(pair.ids) for pair in pairs]
+    most = 3 * max(lengths)
+    lm.anatomy.decoder.register_forward_pre_hook(run_out, with_kwargs=True)
+    found = record_surfaces(lm, pairs, progress=done.append)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.values, other.values, atol=1e-4)
+    assert sum(done) == len(pairs)
+    failed = sum(tokens > most for tokens in read)
+    assert 1 <= failed < 5  # later batches are not tried at a size that was too large
+    most = min(lengths) - 1
+    with pytest.raises(torch.OutOfMemoryError):
+        record_surfaces(lm, pairs)
+
+
 def test_copies_share_or_carry_the_model(lm, values):
     assert clone(lm, safe=False) is lm
     for other in (pickle.loads(pickle.dumps(lm)), copy.deepcopy(lm)):  # noqa: S301 -- our own bytes
