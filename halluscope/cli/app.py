@@ -176,9 +176,22 @@ def evaluate(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for results.json and predictions.jsonl.")
     ],
-    detector: DetectorOption = None,
+    detector: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--detector",
+            help="Folder of a trained detector to test as it is; without it a new one is trained.",
+        ),
+    ] = None,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-validation.")] = 5,
-    model: ModelOption = None,
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--model",
+            help="Known name, hub id or folder of the language model; the detector's own, or "
+            "smollm2-135m-instruct, if not given.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="For folds, boosting and the bootstrap.")] = 0,
     prior: PriorOption = True,
     primer: PrimerOption = True,

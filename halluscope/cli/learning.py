@@ -82,6 +82,11 @@ def evaluate_file(
     primer: bool,
 ) -> None:
     """Evaluate on a file, write ``results.json`` and ``predictions.jsonl``, and print the table."""
+    if folder is not None and not (prior and primer):
+        raise InputError(
+            "--no-prior and --no-primer are for a detector that is trained here: the one given by --detector "
+            "is tested as it was trained"
+        )
     pairs = _read_labelled(path)
     check_out_folder(out)
     Detector.check(pairs, folds=folds, seed=seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -80,8 +81,13 @@ def _new_array(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     if size <= _IN_MEMORY:
         return np.empty(shape, dtype=np.float32)
     with tempfile.TemporaryFile(prefix="halluscope-") as file:  # gone with the array, whatever happens
-        file.truncate(size)
+        # a disk that is too small is an error here and now; a file with holes would end the process later
+        (os.posix_fallocate if hasattr(os, "posix_fallocate") else _truncate)(file.fileno(), 0, size)
         return np.ndarray(shape, dtype=np.float32, buffer=mmap.mmap(file.fileno(), size))
+
+
+def _truncate(file: int, start: int, size: int) -> None:
+    os.truncate(file, start + size)
 
 
 def sampled_token(pair: TokenizedPair) -> int:

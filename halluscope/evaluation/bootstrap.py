@@ -155,7 +155,7 @@ def group_resamples(
     # Both classes are in the sample, so at least half of all draws hold both and the loop ends soon.
     while len(counts) < resamples:
         draws = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples).astype(np.int16)
-        both = ((draws @ holds.T.astype(np.int16)) > 0).all(axis=1)
+        both = ((draws @ holds.T.astype(np.float32)) > 0).all(axis=1)  # sums of int16 would wrap around
         counts = np.concatenate([counts, draws[both]])
     return codes, counts[:resamples]
 

@@ -101,6 +101,7 @@ class LanguageModel:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         source = str(_locate(name))
+        kwargs.setdefault("trust_remote_code", False)  # left open, transformers would ask on the terminal
         shared = {key: kwargs[key] for key in _SHARED_ARGUMENTS if key in kwargs}
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, **shared)
@@ -205,7 +206,8 @@ class LanguageModel:
                 elif progress is not None:
                     progress(len(batch.indices))
         finally:
-            self._packer.release()
+            with self.evaluating():  # another thread may be at work with them
+                self._packer.release()
 
     def _show(
         self,

@@ -170,6 +170,15 @@ def test_evaluate_a_detector_on_its_own_training(run, write, trained, tmp_path, 
     assert err.startswith("warning: the detector was trained on the questions of 60 of these 60 pairs")
 
 
+@pytest.mark.parametrize("option", ["--no-prior", "--no-primer"])
+def test_a_trained_detector_is_not_trained_otherwise(run, write, trained, tmp_path, option):
+    pairs = write(labelled_records(4))
+    status, _, err = run("evaluate", pairs, "--detector", trained, option, "--out", tmp_path / "results")
+    assert status != 0
+    assert "tested as it was trained" in " ".join(err.split())
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.mark.parametrize("command", ["train", "evaluate", "detect"])
 def test_ctrl_c_writes_nothing(run, write, model_folder, trained, tmp_path, monkeypatch, command):
     def stop(*arguments, **keywords):

@@ -104,6 +104,12 @@ def test_resamples_of_one_class_are_drawn_again():
     assert (counts[:, codes[~y]].sum(axis=1) > 0).all()
 
 
+def test_more_groups_than_a_short_integer_counts():
+    y = np.arange(80_000) % 2 == 0
+    _, counts = group_resamples(y, np.arange(80_000) // 2, 3, seed=0)
+    assert (counts.sum(axis=1, dtype=int) == 40_000).all()
+
+
 def test_one_group_has_no_interval():
     with pytest.raises(InputError, match="at least two groups"):
         evaluate_scores([True, False], [0.3, 0.4], ["a", "a"])

@@ -1,5 +1,7 @@
 import copy
+import json
 import pickle
+import shutil
 import threading
 
 import accelerate
@@ -87,6 +89,21 @@ def test_a_damaged_folder(folder, tmp_path):
         (damaged / path.name).write_bytes(content[:1000] if path.suffix == ".safetensors" else content)
     with pytest.raises(ModelError, match="cannot load language model"):
         LanguageModel.from_pretrained(damaged)
+
+
+def test_code_that_comes_with_a_model_is_not_run_nor_asked_for(folder, tmp_path):
+    strange = tmp_path / "strange"
+    shutil.copytree(folder, strange)
+    config = json.loads((strange / "config.json").read_text())
+    config |= {
+        "model_type": "strange",
+        "auto_map": {"AutoConfig": "code.C", "AutoModelForCausalLM": "code.M"},
+    }
+    (strange / "config.json").write_text(json.dumps(config))
+    (strange / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(ModelError, match="contains custom code"):
+        LanguageModel.from_pretrained(strange)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_dropout_is_off_while_recording_and_every_module_stays_as_it_was():
