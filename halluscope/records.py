@@ -82,7 +82,7 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     prompt, answer = record["prompt"], record["answer"]
     check_prompt(prompt)
     check_answer(answer)
-    label = record.get("hallucinated")
+    label = record.get("label" if _is_scored(record) else "hallucinated")
     if _is_missing(label):
         label = None
     elif not isinstance(label, bool):
@@ -92,6 +92,11 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
         value = record.get(field)
         texts[field] = None if _is_missing(value) else _as_text(value, field)
     return Pair(prompt=prompt, answer=answer, hallucinated=label, where=where, **texts)
+
+
+def _is_scored(record: Mapping[str, Any]) -> bool:
+    """Whether this is what `halluscope.scoring` wrote: "hallucinated" is a verdict there, never a label."""
+    return "probability" in record and "threshold" in record
 
 
 def _is_missing(value: Any) -> bool:
@@ -273,7 +278,12 @@ def read_records(path: str | Path, *, labelled: bool = False) -> Iterator[Pair]:
                 continue
             pair = _parse_line(line, path, number)
             if labelled and pair.hallucinated is None:
-                raise RecordError(path, number, "field 'hallucinated' (true or false) is missing")
+                raise RecordError(
+                    path,
+                    number,
+                    "field 'hallucinated' (true or false) is missing; in scored records, which have a "
+                    "'probability', that is the verdict, and 'label' is what was known before",
+                )
             yield pair
 
 

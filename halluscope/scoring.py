@@ -7,8 +7,11 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from halluscope.detector import Detection, Detector
 from halluscope.errors import InputError
@@ -50,7 +53,35 @@ def score_file(
         Fitted.
     progress : callable, optional
         Called with the number of pairs done.
+
+    Raises
+    ------
+    InputError
+        If the file holds no records, or another run is writing to `out`.
     """
+    with _alone(out):
+        _score(path, out, detector, progress)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other runs from writing the same file: two would mix their lines in one partial file."""
+    lock = FileLock(out.with_name(f".{out.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"another run is writing {out}: wait until it is done, or give another name"
+        ) from None
+    try:
+        yield
+    finally:
+        # removed while it is held: whoever comes next makes a new one, nobody waits for this one
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _score(path: Path, out: Path, detector: Detector, progress: Callable[[int], None] | None) -> None:
     partial = _partial_path(out, path, detector)
     done = _keep_whole_chunks(partial)
     if progress is not None:

@@ -179,3 +179,13 @@ def test_files_that_cannot_be_read(tmp_path):
         list(read_records(tmp_path / "none.jsonl"))
     with pytest.raises(InputError, match="cannot read"):
         list(read_records(tmp_path))
+
+
+def test_a_verdict_read_back_is_not_taken_for_a_label(tmp_path):
+    scored = {"prompt": "a", "answer": "b", "hallucinated": True, "probability": 0.9, "threshold": 0.5}
+    known = {**scored, "label": False}
+    assert [pair.hallucinated for pair in as_pairs([scored, known])] == [None, False]
+    path = tmp_path / "scored.jsonl"
+    path.write_text(json.dumps(scored) + "\n")
+    with pytest.raises(RecordError, match="verdict"):
+        list(read_records(path, labelled=True))

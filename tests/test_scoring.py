@@ -140,3 +140,17 @@ def test_check_counts_and_finds_what_cannot_be_scored(source, detector):
     source.write_text("\n")
     with pytest.raises(InputError, match="no records"):
         check_records(source, detector)
+
+
+def test_two_runs_do_not_write_one_file(source, whole, detector, tmp_path, monkeypatch):
+    out = tmp_path / "out.jsonl"
+
+    def meddling(self, pairs, judge=Detector.detect_batch):
+        with pytest.raises(InputError, match="another run"):
+            score_file(source, out, self)
+        return judge(self, pairs)
+
+    monkeypatch.setattr(Detector, "detect_batch", meddling)
+    score_file(source, out, detector)
+    assert out.read_bytes() == whole
+    assert not list(tmp_path.glob(".*.lock"))

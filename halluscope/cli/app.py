@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from halluscope import __version__
-from halluscope.errors import HalluscopeError
+from halluscope.errors import HalluscopeError, InputError
 
 if TYPE_CHECKING:
     from halluscope.detector import Detection, Detector
@@ -135,6 +135,8 @@ def score(
     from halluscope.records import read_records
 
     check_out_file(out, pairs)
+    if pairs.is_fifo() or pairs.is_char_device():
+        raise InputError(f"{pairs} is not a plain file, and it is read more than once: save it to one first")
     next(read_records(pairs), None)  # a missing file is told before torch is loaded
 
     from halluscope.cli.learning import score_pairs
@@ -277,9 +279,10 @@ def _run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _complain("stopped; no result was written", INTERRUPTED)
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:  # not the system's, but some library's own
             raise
-        return _complain(f"{error.filename}: {error.strerror}", BAD_INPUT)
+        place = "" if error.filename is None else f"{error.filename}: "
+        return _complain(f"{place}{error.strerror}", BAD_INPUT)
     except Exception as error:
         if not hasattr(error, "format_message"):  # what typer's own usage errors have
             raise

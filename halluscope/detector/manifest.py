@@ -43,6 +43,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def looks_like_detector(folder: Path) -> bool:
+    """Whether the folder holds a detector, of whatever format, and not some other program's manifest."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return False
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and "format" in manifest and "model" in manifest
+
+
 _FIELDS: dict[str, Any] = {"model": dict, "settings": dict, "features": list, "training": dict, "files": dict}
 _MODEL_FIELDS: dict[str, Any] = {"name": str, "fingerprint": str, "layers": int, "width": int}
 

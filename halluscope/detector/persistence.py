@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import warnings
@@ -23,7 +24,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.detector.classifier import PRIOR, SurfaceClassifier
-from halluscope.detector.manifest import FORMAT, MANIFEST, read_manifest
+from halluscope.detector.manifest import FORMAT, MANIFEST, looks_like_detector, read_manifest
 from halluscope.detector.prior import Prior, prior_reading
 from halluscope.detector.readings import CHANNELS
 from halluscope.detector.settings import SETTINGS, check_settings
@@ -110,8 +111,19 @@ def save_detector(detector: Detector, folder: Path) -> Path:
 
 
 def check_target(folder: Path) -> None:
-    """Raise `DetectorError` unless the folder is new, empty but for hidden files, or an earlier detector."""
-    if not folder.exists() or (folder / MANIFEST).is_file():
+    """Raise `DetectorError` unless a detector can be written here.
+
+    The folder is new, empty but for hidden files, or an earlier detector of any format, and can be replaced.
+    """
+    if not folder.exists():
+        return
+    parent = folder.absolute().parent
+    if folder.is_mount() or not os.access(parent, os.W_OK | os.X_OK):
+        raise DetectorError(
+            f"{folder} cannot be replaced as a whole (it is a mount point, or {parent} is not writable): "
+            "give a new folder inside it"
+        )
+    if folder.is_dir() and looks_like_detector(folder):
         return
     if not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir()):
         raise DetectorError(f"{folder} exists and is not a detector: choose another place, or remove it")

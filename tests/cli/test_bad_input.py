@@ -196,3 +196,9 @@ def test_no_command_shows_the_help(run):
 
 def test_text_that_is_not_unicode(refused, trained):
     refused("detect", "a?", "b\udcff.", "--detector", trained)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
+def test_a_pipe_is_not_scored(refused, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "save it" in refused("score", tmp_path / "pipe", "--out", tmp_path / "out.jsonl")

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from halluscope.detector import Detector, persistence
 from halluscope.detector.manifest import MANIFEST, read_manifest
-from halluscope.detector.persistence import CLASSIFIER, READINGS
+from halluscope.detector.persistence import CLASSIFIER, READINGS, check_target
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.primer import PRIMER
@@ -257,6 +257,20 @@ def test_other_things_are_not_overwritten(detector, tmp_path):
         detector.save(tmp_path / "thesis.tex")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_another_program_s_manifest_is_not_overwritten(detector, tmp_path):
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    with pytest.raises(DetectorError, match="is not a detector"):
+        detector.save(tmp_path)
+    assert "web page" in (tmp_path / "manifest.json").read_text()
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_before_the_fit(detector, tmp_path, monkeypatch):
+    monkeypatch.setattr(pathlib.Path, "is_mount", lambda self: self == tmp_path)
+    with pytest.raises(DetectorError, match="mount point"):
+        check_target(tmp_path)
+    check_target(tmp_path / "new")
 
 
 def test_an_empty_folder_and_an_old_detector_are_overwritten(lm, detector, tmp_path):
