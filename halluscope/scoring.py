@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ def _alone(out: Path) -> Iterator[None]:
         yield
     finally:
         # removed while it is held: whoever comes next makes a new one, nobody waits for this one
-        Path(lock.lock_file).unlink(missing_ok=True)
+        with suppress(PermissionError):  # where what is open cannot be removed, it stays
+            Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 
