@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.accuracy_tables import BESIDE, BEST, means_table, results_path
 from benchmarks.arguments import add_jobs, new_parser
 from benchmarks.cache import METHODS, METHODS_ON_OWN, OURS, WITH_PRIOR, is_baseline, limit_size
-from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
+from benchmarks.corpus import GIVEN_AWAY, Corpus, measurable, read_corpora
 from benchmarks.measuring import DETECTORS, load_scores, measure
 from benchmarks.parallel import each_corpus
 from halluscope import LanguageModel
@@ -63,7 +63,8 @@ def main() -> None:
     corpora = read_corpora(
         lm, arguments.data, arguments.cache, limit=arguments.limit, only=arguments.only, primer=primer
     )
-    baselines = list(METHODS_ON_OWN if arguments.own else BESIDE if arguments.no_primer else METHODS)
+    methods = METHODS_ON_OWN if arguments.own else BESIDE if arguments.no_primer else METHODS
+    baselines = measurable(list(methods), lm.name)
     options = "".join(f" --{name.replace('_', '-')}" for name in VARIANTS if getattr(arguments, name))
     scores: dict[str, CorpusScores] = {}
     for seed in range(arguments.seeds):
@@ -78,6 +79,7 @@ def main() -> None:
                 "command": f"python -m benchmarks.accuracy --data DIR --model {lm.name}"
                 f" --seeds {arguments.seeds} --limit {arguments.limit}{options}",
                 "model": lm.name,
+                "dtype": str(lm.model.dtype).removeprefix("torch."),
                 "limit": arguments.limit,
                 "seeds": {c.name: count_seeds(scores[c.name]) if c.name in scores else 0 for c in corpora},
                 **summarise({c.name: scores[c.name] for c in corpora if c.name in scores}),

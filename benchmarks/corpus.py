@@ -43,6 +43,9 @@ SHIPPED_KNOWS = ("cities", "companies", "elements", "facts", "spanish_words", "t
 GIVEN_AWAY_LIMIT = 300
 """Most records of these: enough to show what wording does, and their contexts are long."""
 
+WIDE_UNEMBEDDING = ("gemma-3-270m",)
+"""Models whose unembedding costs more than all blocks: predictions are recorded at the last layer alone."""
+
 
 def read_corpora(
     lm: LanguageModel,
@@ -138,7 +141,8 @@ class Corpus:
         """Recorded states on disk, recorded now if they are not there."""
         folder = self.cache / f"states-{self._digest(RECORDING)}"
         if not folder.exists():
-            StoredStates.record(self.lm, self.tokenized, folder)
+            every = None if self.lm.name in WIDE_UNEMBEDDING else 1
+            StoredStates.record(self.lm, self.tokenized, folder, lens_every=every)
         os.utime(folder)  # used last: removed last
         return StoredStates(folder)
 
@@ -185,6 +189,12 @@ class Corpus:
 def needs_of(methods: Sequence[str]) -> set[str]:
     """Names of what these methods read beside pooled states."""
     return set(needed(new_baseline(method)() for method in methods if is_baseline(method)))
+
+
+def measurable(methods: Sequence[str], model: str) -> list[str]:
+    """Methods that can be measured on a model: those that read every layer's predictions where these are kept."""
+    wide = model in WIDE_UNEMBEDDING
+    return [method for method in methods if not (wide and "lens entropy" in needs_of([method]))]
 
 
 def subset(labelled: LabelledPairs, rows: npt.NDArray[np.intp]) -> LabelledPairs:

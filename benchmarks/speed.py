@@ -5,7 +5,7 @@ the same tokens, and the usual loop of one pair at a time with all hidden states
 call for prompts and answers of several lengths, and files of pairs with two answers to a prompt, and with
 one answer and nothing in common. Contestants take turns in one process; what counts are the ratios within a
 round, of which the median is reported. Nothing else should be at work on the machine. Writes
-``benchmarks/results/speed/MODEL.json``.
+``benchmarks/results/speed/MODEL.json`` after each part.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import torch
 
 from halluscope import Detector, LanguageModel
 from halluscope.detector.shipped import shipped_detector
+from halluscope.files import written_whole
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.progress import progress_bar
 from halluscope.records import Pair, as_pairs, read_records
@@ -52,21 +53,24 @@ def main() -> None:
     arguments = parser.parse_args()
     results: dict[str, Any] = {
         "command": f"python -m benchmarks.speed --data DIR --model {arguments.model} "
-        f"--rounds {arguments.rounds} --pairs {arguments.pairs}",
+        f"--dtypes {' '.join(arguments.dtypes)} --rounds {arguments.rounds} --pairs {arguments.pairs}",
         "threads": torch.get_num_threads(),
     }
     pairs = two_answers(arguments.data, arguments.pairs)
+    RESULTS.mkdir(exist_ok=True)
     for dtype in arguments.dtypes:
         lm = LanguageModel.from_pretrained(arguments.model, dtype=getattr(torch, dtype))
         detector = Detector.load(shipped_detector(arguments.model), lm).set_params(progress=False)
-        results[dtype] = {
-            "calls": single_calls(detector, arguments.rounds),
-            "files": files(detector, pairs, arguments.rounds),
+        parts = {
+            "calls": partial(single_calls, detector, arguments.rounds),
+            "files": partial(files, detector, pairs, arguments.rounds),
         }
-        print(json.dumps(results[dtype], indent=1))
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(results, indent=1) + "\n"
-    (RESULTS / f"{arguments.model}.json").write_text(text, encoding="utf-8")
+        results[dtype] = {}
+        for name, measured in parts.items():
+            results[dtype][name] = measured()
+            print(dtype, name, json.dumps(results[dtype][name], indent=1), flush=True)
+            with written_whole(RESULTS / f"{arguments.model}.json") as unfinished:
+                unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def single_calls(detector: Detector, rounds: int) -> list[dict[str, Any]]:

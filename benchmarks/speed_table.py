@@ -26,7 +26,7 @@ def calls_table(results: Results | None) -> str:
         "|---|---|---|---|---|---|",
     ]
     for dtype in (dtype for dtype in DTYPES if dtype in results):
-        for call in results[dtype]["calls"]:
+        for call in results[dtype].get("calls", ()):
             ratios = " | ".join(_ratio(call["ratio"][name]) for name in (OURS, UNPRIMED))
             lines.append(
                 f"| {dtype} | {call['prompt']} | {call['answer']} | {call['milliseconds'][BARE]:.0f} "
@@ -45,7 +45,7 @@ def files_table(results: Results | None) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for dtype in (dtype for dtype in DTYPES if dtype in results):
-        for name, found in results[dtype]["files"].items():
+        for name, found in results[dtype].get("files", {}).items():
             each = {who: taken / found["pairs"] for who, taken in found["milliseconds"].items()}
             times = " | ".join(
                 f"{each[who]:.1f}" if who in each else "" for who in (LOOP, BARE, OURS, UNPRIMED)

@@ -42,6 +42,7 @@ _SHARED_ARGUMENTS = (
     "subfolder",
     "gguf_file",
 )
+_HOW_TO_COMPUTE = ("dtype", "torch_dtype", "device_map", "quantization_config", "config")
 
 
 class LanguageModel:
@@ -90,7 +91,9 @@ class LanguageModel:
             not there), a model id on the hub, or a folder.
         **kwargs
             Passed on to transformers' ``AutoModelForCausalLM.from_pretrained``: ``dtype``, ``device_map``,
-            ``quantization_config``, ``revision``, ``trust_remote_code`` (False unless given) and so on.
+            ``quantization_config``, ``revision``, ``trust_remote_code`` (False unless given) and so on. With
+            none of them that says where or how to compute, a known name loads in bfloat16, or in float32 on
+            an x86 processor without AVX-512, which computes it more than twice as fast.
 
         Raises
         ------
@@ -102,6 +105,8 @@ class LanguageModel:
 
         source = str(_locate(name))
         kwargs.setdefault("trust_remote_code", False)  # left open, transformers would ask on the terminal
+        if str(name) in KNOWN_MODELS and kwargs.keys().isdisjoint(_HOW_TO_COMPUTE):
+            kwargs["dtype"] = _fast_dtype()
         shared = {key: kwargs[key] for key in _SHARED_ARGUMENTS if key in kwargs}
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, **shared)
@@ -318,6 +323,12 @@ class LanguageModel:
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"
+
+
+def _fast_dtype() -> torch.dtype:
+    """What this processor computes fastest of what the known models' weights lose nothing in."""
+    slow_bfloat16 = torch.backends.cpu.get_cpu_capability() == "AVX2"  # emulated, in a third of the speed
+    return torch.float32 if slow_bfloat16 else torch.bfloat16
 
 
 def _locate(name: str | Path) -> str | Path:

@@ -68,6 +68,29 @@ def test_transformers_own_arguments_pass_through(folder, values, arguments):
     np.testing.assert_allclose(lm.surface(PROMPT, ANSWER).values, values, atol=tolerance)
 
 
+@pytest.mark.parametrize(
+    ("processor", "arguments", "dtype"),
+    [
+        ("AVX2", {}, torch.float32),
+        ("AVX512", {}, torch.bfloat16),
+        ("DEFAULT", {}, torch.bfloat16),
+        ("AVX2", {"dtype": torch.float16}, torch.float16),
+        ("AVX2", {"device_map": "cpu"}, torch.bfloat16),
+    ],
+)
+def test_a_known_model_is_loaded_in_what_the_processor_computes_fast(
+    folder, tmp_path, monkeypatch, processor, arguments, dtype
+):
+    known = tmp_path / "known"
+    shutil.copytree(folder, known)
+    tiny_model().to(torch.bfloat16).save_pretrained(known)
+    monkeypatch.setattr("halluscope.lm.language_model.pulled_folder", lambda name: known)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    lm = LanguageModel.from_pretrained("smollm2-135m-instruct", **arguments)
+    assert lm.model.dtype == dtype
+    assert LanguageModel.from_pretrained(known).model.dtype == torch.bfloat16  # of no other model is it said
+
+
 def test_models_that_are_not_there(tmp_path, folder, monkeypatch):
     with pytest.raises(ModelError, match=r"is not a folder .*smollm2-135m-instruct"):
         LanguageModel.from_pretrained(tmp_path / "nothing")
