@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -39,6 +40,8 @@ class Pair:
         A name for the pair, its subject, and reference text placed in the prompt.
     where : str
         Where the pair came from, for messages: "pairs.jsonl, line 3" or "pair 3".
+    other : mapping
+        Fields of the record that mean nothing here, for scored records to give back.
     """
 
     prompt: Prompt
@@ -49,6 +52,7 @@ class Pair:
     topic: str | None = None
     context: str | None = None
     where: str = _NOWHERE
+    other: Mapping[str, Any] = dataclass_field(default_factory=dict, compare=False, repr=False)
 
     @property
     def fold_group(self) -> str:
@@ -73,6 +77,8 @@ def _plain(value: Any) -> Any:
 
 
 _OPTIONAL_TEXTS = ("group", "id", "topic", "context")
+_SCORES = ("probability", "threshold")
+_KNOWN = {"prompt", "answer", "hallucinated", "label", *_OPTIONAL_TEXTS, *_SCORES}
 
 
 def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
@@ -91,12 +97,13 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     for field in _OPTIONAL_TEXTS:
         value = record.get(field)
         texts[field] = None if _is_missing(value) else _as_text(value, field)
-    return Pair(prompt=prompt, answer=answer, hallucinated=label, where=where, **texts)
+    other = {name: value for name, value in record.items() if name not in _KNOWN}
+    return Pair(prompt=prompt, answer=answer, hallucinated=label, where=where, other=other, **texts)
 
 
 def _is_scored(record: Mapping[str, Any]) -> bool:
     """Whether this is what `halluscope.scoring` wrote: "hallucinated" is a verdict there, never a label."""
-    return "probability" in record and "threshold" in record
+    return all(name in record for name in _SCORES)
 
 
 def _is_missing(value: Any) -> bool:
@@ -276,7 +283,7 @@ def read_records(path: str | Path, *, labelled: bool = False) -> Iterator[Pair]:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
-            pair = _parse_line(line, path, number)
+            pair = parse_line(line, path, number)
             if labelled and pair.hallucinated is None:
                 raise RecordError(
                     path,
@@ -287,7 +294,8 @@ def read_records(path: str | Path, *, labelled: bool = False) -> Iterator[Pair]:
             yield pair
 
 
-def _parse_line(line: bytes, path: Path, number: int) -> Pair:
+def parse_line(line: bytes, path: str | Path, number: int) -> Pair:
+    """The pair in a line of a JSON Lines file; `RecordError` if there is none."""
     try:
         record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:

@@ -1,8 +1,9 @@
+import hashlib
 import stat
 
 import pytest
 
-from halluscope.files import written_whole
+from halluscope.files import file_sha256, written_whole
 
 
 def test_a_file_takes_the_place_of_another(tmp_path):
@@ -37,3 +38,11 @@ def test_the_file_may_be_read_by_whom_the_user_allows(tmp_path):
     assert stat.S_IMODE((tmp_path / "whole").stat().st_mode) == stat.S_IMODE(
         (tmp_path / "plain").stat().st_mode
     )
+
+
+def test_a_file_s_digest_is_of_all_that_it_holds(tmp_path):
+    path = tmp_path / "large"
+    content = bytes(range(256)) * 9000
+    path.write_bytes(content)
+    assert file_sha256(path) == hashlib.sha256(content).hexdigest()
+    assert file_sha256(path, "before") == hashlib.sha256(b"before" + content).hexdigest()

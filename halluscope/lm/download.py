@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import ssl
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from halluscope.errors import PullError
+from halluscope.files import file_sha256
 
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all, 0 where the server does not say."""
@@ -66,26 +66,6 @@ def download(url: str, target: Path, sha256: str, progress: Progress | None = No
             "if that does not help, the package index or mirror that pip uses serves another file"
         )
     part.replace(target)
-
-
-def file_sha256(path: Path) -> str:
-    """Hash a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        Its SHA-256 in hexadecimal.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _receive(url: str, part: Path, sha256: str, progress: Progress) -> None:

