@@ -192,7 +192,7 @@ def needs_of(methods: Sequence[str]) -> set[str]:
 
 
 def measurable(methods: Sequence[str], model: str) -> list[str]:
-    """Methods that can be measured on a model: not what reads predictions of all layers, where only the last are kept."""
+    """Methods but those that read predictions of all layers where only the last are kept."""
     wide = model in WIDE_UNEMBEDDING
     return [method for method in methods if not (wide and "lens entropy" in needs_of([method]))]
 

@@ -61,7 +61,7 @@ def main() -> None:
     for dtype in arguments.dtypes:
         lm = LanguageModel.from_pretrained(arguments.model, dtype=getattr(torch, dtype))
         detector = Detector.load(shipped_detector(arguments.model), lm).set_params(progress=False)
-        parts = {
+        parts: dict[str, Callable[[], Any]] = {
             "calls": partial(single_calls, detector, arguments.rounds),
             "files": partial(files, detector, pairs, arguments.rounds),
         }

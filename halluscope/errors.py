@@ -7,10 +7,21 @@ ends with status 2.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class HalluscopeError(Exception):
-    """Base of all errors that halluscope raises on purpose."""
+    """Base of all errors that halluscope raises on purpose. They travel between processes as they are."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way is to call the class with the message, which not all of these take
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[HalluscopeError], arguments: tuple[Any, ...]) -> HalluscopeError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
 
 
 class InputError(HalluscopeError, ValueError):

@@ -19,6 +19,8 @@ STAGES = {
     "detector": {"lm", "surfaces", "features"},
     "explain": {"lm", "surfaces", "features", "detector"},
     "evaluation": {"lm", "surfaces", "features", "detector"},
+    "scoring": {"lm", "surfaces", "features", "detector"},
+    "distributed": {"lm", "surfaces", "features", "detector", "scoring"},
 }
 #: Methods that users call on an early object to reach a later stage.
 DOORS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 BAD_INPUT = 2
+
+
+class Engine(str, Enum):
+    """Where answers are scored."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -123,26 +132,60 @@ def detect(
 
 @app.command()
 def score(
-    pairs: PairsArgument,
+    pairs: Annotated[
+        str,
+        typer.Argument(
+            metavar="PAIRS.jsonl",
+            help="Records, one JSON object a line; with --engine ray also Parquet, and addresses (s3://...).",
+        ),
+    ],
     out: Annotated[
-        Path, typer.Option("--out", metavar="SCORED.jsonl", help="Where to write the scored records.")
+        str,
+        typer.Option(
+            "--out", metavar="SCORED.jsonl", help="Where to write the scored records: as Parquet, a folder."
+        ),
     ],
     model: ModelOption = None,
     detector: DetectorOption = None,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="Score in this process, or on workers of a Ray cluster.")
+    ] = Engine.LOCAL,
+    workers: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--workers", min=1, help="Ray: how many, each with a model of its own. [default: 1]"),
+    ] = None,
+    num_cpus: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--num-cpus", min=1, help="Ray: cores of a worker. [default: 1]"),
+    ] = None,
+    num_gpus: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--num-gpus", min=0, help="Ray: GPUs of a worker. [default: 0]"),
+    ] = None,
 ) -> None:
     """Judge many answers; stopped, it goes on where it was when called again."""
-    from halluscope.cli.targets import check_out_file
-    from halluscope.records import read_records
+    from halluscope.cli.targets import check_out_file, check_source
 
-    check_out_file(out, pairs)
-    if pairs.is_fifo() or pairs.is_char_device():
-        raise InputError(f"{pairs} is not a plain file, and it is read more than once: save it to one first")
-    next(read_records(pairs), None)  # a missing file is told before torch is loaded
-
-    from halluscope.cli.learning import score_pairs
+    distributed = engine is Engine.RAY
+    if not distributed and any(option is not None for option in (workers, num_cpus, num_gpus)):
+        raise InputError("--workers, --num-cpus and --num-gpus are for --engine ray")
+    remote = [place for place in (pairs, out) if "://" in place]
+    if remote and not distributed:
+        raise InputError(f"{remote[0]} is not a file of this machine: addresses are for --engine ray")
+    if "://" not in out:
+        check_out_file(Path(out), Path(pairs) if "://" not in pairs else None)
+    if not distributed or "://" not in pairs:
+        check_source(Path(pairs), plain=not distributed or not pairs.endswith(".parquet"))
 
     try:
-        score_pairs(pairs, out, model, detector)
+        if distributed:
+            from halluscope.cli.spreading import spread_score
+
+            spread_score(pairs, out, model, detector, workers or 1, num_cpus or 1, num_gpus or 0)
+        else:
+            from halluscope.cli.learning import score_pairs
+
+            score_pairs(Path(pairs), Path(out), model, detector)
     except KeyboardInterrupt:
         raise _Stopped("stopped; what is scored is kept: call the same command again to go on") from None
 

@@ -25,7 +25,7 @@ def load_quietly(model: str | None, detector: Path | None) -> Detector:
     """A detector and its model, without transformers' own bars; a known model is pulled first, with ours."""
     folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else detector
     name = model or str(read_manifest(folder)["model"]["name"])
-    _prepare(name)
+    prepare(name)
     return load_detector_for(name, folder)
 
 
@@ -33,11 +33,11 @@ def load_language_model(name: str) -> LanguageModel:
     """A language model, without transformers' own bars."""
     if name not in KNOWN_MODELS and Path(name).is_dir():
         name = str(Path(name).resolve())  # a detector that remembers it is used from other folders, too
-    _prepare(name)
+    prepare(name)
     return LanguageModel.from_pretrained(name)
 
 
-def _prepare(name: str) -> None:
+def prepare(name: str) -> None:
     """Bring a known model; let transformers and its hub client raise what is wrong, not log it."""
     import huggingface_hub
     from transformers.utils import logging

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from halluscope.errors import InputError
+from halluscope.records import read_records
 
 
 def check_out_file(out: Path, source: Path | None = None) -> None:
@@ -33,3 +34,13 @@ def check_out_folder(out: Path) -> None:
 def _check_writable(out: Path, folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"cannot write {out}: no permission to write in {folder}")
+
+
+def check_source(path: Path, *, plain: bool = True) -> None:
+    """Raise `InputError` unless this can be read more than once; of records the first is looked at."""
+    if path.is_fifo() or path.is_char_device():
+        raise InputError(f"{path} is not a plain file, and it is read more than once: save it to one first")
+    if plain:
+        next(read_records(path), None)  # a missing file is told before torch is loaded
+    elif not path.exists():
+        raise InputError(f"no such file: {path}")

@@ -38,10 +38,10 @@ def score_file(
     path : Path
         Records, one a line.
     out : Path
-        Written when all is done: the records in input order with all their fields, each with ``probability``,
-        ``hallucinated`` (the verdict), ``threshold``, and ``label``, what ``hallucinated`` said before; fields
-        that had these names are replaced. Until then a hidden partial file beside it holds what is done, and
-        a later call with the same detector goes on from there.
+        Written when all is done: the records in input order with all their fields, and ``probability``,
+        ``hallucinated`` (the verdict), ``threshold``, and ``label``, which is what ``hallucinated`` said
+        before; fields that had these names are replaced. Until then a hidden partial file beside it holds
+        what is done, and a later call with the same detector goes on from there.
     detector : Detector
         Fitted.
     progress : callable, optional

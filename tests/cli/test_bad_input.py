@@ -202,3 +202,12 @@ def test_text_that_is_not_unicode(refused, trained):
 def test_a_pipe_is_not_scored(refused, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert "save it" in refused("score", tmp_path / "pipe", "--out", tmp_path / "out.jsonl")
+
+
+def test_where_answers_are_scored(refused, write, tmp_path):
+    pairs = write(labelled_records(8))
+    out = ("--out", tmp_path / "out.jsonl")
+    assert "are for --engine ray" in refused("score", pairs, *out, "--workers", 2)
+    assert "addresses are for --engine ray" in refused("score", "s3://bucket/pairs.jsonl", *out)
+    assert "both be Parquet" in refused("score", pairs, "--out", tmp_path / "out.parquet", "--engine", "ray")
+    assert "no such file" in refused("score", tmp_path / "x.parquet", *out, "--engine", "ray")
