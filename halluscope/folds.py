@@ -83,6 +83,11 @@ def _check_possible(labels: NDArray[np.bool_], codes: NDArray[np.intp], n_folds:
         if not present.any():
             raise InputError(f"none of the {len(labels)} answers is {kind}: both kinds are needed")
     n_groups = len(np.unique(codes))
+    if n_groups == 1:
+        raise InputError(
+            f"all {len(labels)} answers are of one group, which no fold may split: name the question or "
+            "entity of each in 'group' (where it is absent, answers to the same prompt are one group)"
+        )
     if n_groups < n_folds:
         raise InputError(
             f"{n_groups} groups cannot fill {n_folds} folds: use at most {n_groups} folds or add questions"

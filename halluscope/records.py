@@ -35,7 +35,8 @@ class Pair:
     hallucinated : bool, optional
         True if the answer is false or unsupported.
     group : str, optional
-        The question or entity that must not be split between folds; the prompt if not given.
+        The question or entity that must not be split between folds; the prompt if not given, or of a bare
+        statement the context or the statement.
     id, topic, context : str, optional
         A name for the pair, its subject, and reference text placed in the prompt.
     where : str
@@ -56,8 +57,11 @@ class Pair:
 
     @property
     def fold_group(self) -> str:
-        """`group`, or the prompt where no group is given."""
-        return self.group if self.group is not None else _identity(self.prompt)
+        """`group`; where none is given the prompt, or of a bare statement the context or the statement."""
+        if self.group is not None:
+            return self.group
+        prompt = _identity(self.prompt)
+        return prompt if prompt.strip() else self.context or _identity(self.answer)
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -32,6 +32,7 @@ def test_groups_are_numbered_in_order_of_appearance_whatever_their_type():
 @pytest.mark.parametrize(
     ("y", "groups", "n_folds", "problem"),
     [
+        ([True, False] * 3, [0] * 6, 2, "all 6 answers are of one group.*'group'"),
         ([True, False] * 3, [0, 0, 1, 1, 2, 2], 5, "3 groups cannot fill 5 folds: use at most 3"),
         ([True] * 6, range(6), 2, "none of the 6 answers is truthful"),
         ([False] * 6, range(6), 2, "none of the 6 answers is hallucinated"),

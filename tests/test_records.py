@@ -58,6 +58,8 @@ def test_pairs_made_by_hand_are_numbered_and_read_ones_keep_their_place():
 def test_group_is_the_prompt_where_none_is_given():
     assert Pair("Who?", "Bell.").fold_group == "Who?"
     assert Pair("Who?", "Bell.", group="phones").fold_group == "phones"
+    assert Pair("", "Bell.", group="phones").fold_group == "phones"
+    assert [Pair(" ", "Bell.", context=c).fold_group for c in (None, "phones")] == ["Bell.", "phones"]
     shuffled = [dict(reversed(message.items())) for message in MESSAGES]
     assert Pair(MESSAGES, "Bell.").fold_group == Pair(shuffled, "Bell.").fold_group
     assert Pair([1, 2], "Bell.").fold_group == Pair(np.array([1, 2]), "Bell.").fold_group

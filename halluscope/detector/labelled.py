@@ -42,7 +42,7 @@ def check_labelled(
     Raises
     ------
     InputError
-        No pairs, a missing label, lengths that differ, one class only, or one pair with both labels.
+        No pairs, a missing label or group, lengths that differ, one class only, or one pair with both labels.
     """
     if not pairs:
         raise InputError("there are no pairs to learn from")
@@ -52,7 +52,7 @@ def check_labelled(
     if groups is None:
         names = [pair.fold_group for pair in pairs]
     else:
-        names = [str(group) for group, _ in _matched(groups, pairs, "groups")]
+        names = [_as_group(group, pair) for group, pair in _matched(groups, pairs, "groups")]
     seen: dict[tuple[str, str, str], tuple[bool, Pair]] = {}
     for label, pair in zip(labels, pairs, strict=True):
         earlier = seen.setdefault(pair.key, (label, pair))
@@ -140,3 +140,9 @@ def _as_label(value: object, pair: Pair) -> bool:
     if not known:
         raise InputError(f"{pair.where}: the label must be true (hallucinated) or false, not {value!r}")
     return bool(value)
+
+
+def _as_group(value: object, pair: Pair) -> str:
+    if not isinstance(value, str) and str(value) in ("None", "nan", "<NA>", "NaT"):  # as pandas has them
+        raise InputError(f"{pair.where}: the group is missing: name the question or entity of each pair")
+    return str(value)

@@ -28,6 +28,7 @@ from halluscope.detector.manifest import FORMAT, MANIFEST, looks_like_detector, 
 from halluscope.detector.prior import Prior, prior_reading
 from halluscope.detector.readings import CHANNELS
 from halluscope.detector.settings import SETTINGS, check_settings
+from halluscope.detector.trees import check_trees
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.features import feature_names
 from halluscope.lm.language_model import LanguageModel
@@ -254,6 +255,7 @@ def _restore_classifier(
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             parts = skops.io.loads(data, trusted=_TRUSTED)
         classifier.members_, classifier.blend_ = parts["members"], parts["blend"]
+        check_trees(classifier.members_["boosting"], n_features)
         classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
         works = np.isfinite(classifier.predict_proba(np.zeros((1, n_features)))).all()
         member = parts["prior"] if manifest["prior"] else None

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from halluscope.detector.labelled import check_labelled, question_marks, training_digest
@@ -28,6 +29,9 @@ def test_given_groups_count_more_than_the_records():
         (PAIRS, [1, float("nan"), 0], None, r"pair 2: .*nan"),
         (PAIRS, [1, 0], None, "3 pairs but 2 labels"),
         (PAIRS, [1, 0, 1], ["x"], "3 pairs but 1 groups"),
+        (PAIRS, [1, 0, 1], ["x", np.nan, "y"], "pair 2: the group is missing"),
+        (PAIRS, [1, 0, 1], ["x", "y", pd.NA], "pair 3: the group is missing"),
+        (PAIRS, [1, 0, 1], [None, "y", "z"], "pair 1: the group is missing"),
         (PAIRS, [1, 1, 1], None, "all 3 pairs are labelled hallucinated"),
         (PAIRS, [0, 0, 0], None, "all 3 pairs are labelled not hallucinated"),
         (

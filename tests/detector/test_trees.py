@@ -1,0 +1,39 @@
+import copy
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from halluscope.detector.trees import check_trees
+
+
+@pytest.fixture(scope="module")
+def boosting():
+    chooser = np.random.default_rng(0)
+    x = chooser.normal(size=(200, 3))
+    return HistGradientBoostingClassifier(max_iter=5).fit(x, x[:, 0] * x[:, 1] > 0)
+
+
+def test_what_was_fitted_passes(boosting):
+    check_trees(boosting, 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("left", 0), ("right", 10**6), ("feature_idx", 3), ("feature_idx", -1), ("is_categorical", 1)],
+)
+def test_what_was_tampered_with_does_not(boosting, field, value):
+    crafted = copy.deepcopy(boosting)
+    nodes = crafted._predictors[2][0].nodes
+    nodes[field][0] = value
+    with pytest.raises(ValueError, match="leads out of itself"):
+        check_trees(crafted, 3)
+
+
+def test_a_loop_below_the_root(boosting):
+    crafted = copy.deepcopy(boosting)
+    nodes = crafted._predictors[0][0].nodes
+    (inner, *_) = [n for n in np.flatnonzero(nodes["is_leaf"] == 0) if n]
+    nodes["right"][inner] = inner
+    with pytest.raises(ValueError, match="leads out of itself"):
+        check_trees(crafted, 3)
