@@ -202,10 +202,13 @@ def train(
     prior: PriorOption = True,
     primer: PrimerOption = True,
 ) -> None:
-    """Train a detector on labelled pairs with your own model."""
+    """Train a detector on labelled pairs with your own model; stopped, it goes on where it was."""
     from halluscope.cli.learning import train_detector
 
-    detector = train_detector(pairs, out, model, seed, folds, prior, primer)
+    try:
+        detector = train_detector(pairs, out, model, seed, folds, prior, primer)
+    except KeyboardInterrupt:
+        raise _Stopped("stopped; what is read is kept: call the same command again to go on") from None
     training = detector.training_
     found = training["out_of_fold"]
     say = f", with the say of the shipped detector '{detector.prior_.name}'" if detector.prior_ else ""

@@ -61,12 +61,14 @@ def score_pairs(path: Path, out: Path, model: str | None, folder: Path | None) -
 def train_detector(
     path: Path, out: Path, model: str, seed: int, folds: int, prior: bool, primer: bool
 ) -> Detector:
-    """Train on a file and save."""
+    """Train on a file and save; what is read is kept in a hidden folder beside it until then."""
     pairs = _read_labelled(path)
     check_out_folder(out)
     check_target(out)
     Detector.check(pairs, folds=folds, seed=seed)
-    detector = _new_detector(model, prior, primer, seed=seed).set_params(folds=folds).fit(pairs)
+    checkpoint = out.absolute().parent / f".{out.name}.partial"
+    detector = _new_detector(model, prior, primer, seed=seed).set_params(folds=folds)
+    detector.fit(pairs, checkpoint=checkpoint)
     detector.save(out)
     return detector
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from halluscope.detector.classifier import PRIOR
 from halluscope.detector.moments import Rows
 from halluscope.detector.prior import Prior
 from halluscope.detector.readings import fit_readings
+from halluscope.detector.shards import Shards
 from halluscope.features import feature_names, measure_features
 from halluscope.folds import Fold
 from halluscope.lm.stored import StateSource
@@ -27,7 +29,7 @@ Learner = Callable[[npt.NDArray[np.float32], npt.NDArray[np.bool_], float, Seque
 Transform = Callable[[Surface], Surface]
 """Changes a surface before it is measured."""
 
-_VALUES = 2**27  # heights of all surfaces that are held at once: half a gigabyte
+_VALUES = 2**24  # heights of all surfaces that are held at once, and measured between two safe points
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,7 @@ def cross_fit(
     learn: Learner = fit_readings,
     transform: Transform | None = None,
     prior: Prior | None = None,
+    shards: Shards | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[tuple[str, ...], list[CrossFitted]]:
     """Learn the readings of one or more training parts, and measure all pairs in one pass through the model.
@@ -101,6 +104,8 @@ def cross_fit(
         destroys shows what the features rest on.
     prior : Prior, optional
         Its log-odds become the last feature.
+    shards : Shards, optional
+        Where finished parts are kept.
     progress : callable, optional
         Called with the number of pairs measured after each batch.
 
@@ -130,7 +135,7 @@ def cross_fit(
         reading_of = np.vstack([reading_of, np.full(len(pairs), len(readings))])
         readings.append(prior.reading)
     names, features = measure_with(
-        source, pairs, measures, readings, reading_of, transform=transform, progress=progress
+        source, pairs, measures, readings, reading_of, transform=transform, shards=shards, progress=progress
     )
     if prior is not None:
         names = (*names, PRIOR)
@@ -147,6 +152,7 @@ def measure_with(
     reading_of: npt.NDArray[np.intp],
     *,
     transform: Transform | None = None,
+    shards: Shards | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     """Features of every pair's surface under several readings, from one pass through the model.
@@ -161,7 +167,7 @@ def measure_with(
         Alternatives: each makes a surface of its own.
     reading_of : ndarray of int, shape (sets, pairs)
         For each set of features, the index of the reading that a pair is measured with.
-    transform : callable, optional
+    transform, shards : optional
         As for `cross_fit`.
     progress : callable, optional
         Called with the number of pairs done after each batch.
@@ -179,20 +185,29 @@ def measure_with(
     own_names, shared_names = feature_names(readings[0].channels), feature_names(shared)
     features = np.empty((*reading_of.shape, len(own_names) + len(shared_names)))
     rows_of_a_token = source.n_layers * (width + len(shared))
+    shards, report = shards or Shards(), progress or (lambda done: None)
     for chunk in _chunks([len(pair.tokens) * rows_of_a_token for pair in pairs]):
-        surfaces = record_surfaces(source, pairs[chunk], [*numbered, *measures], progress=progress)
-        if transform is not None:
-            surfaces = [transform(surface) for surface in surfaces]
-        measured = features[:, chunk]  # a view
-        if shared:
-            rest = [_channels(surface, slice(width, None), shared) for surface in surfaces]
-            measured[:, :, len(own_names) :] = measure_features(rest)[1]
-        for index in np.unique(reading_of[:, chunk]):
-            taken = reading_of[:, chunk] == index
-            wanted = np.flatnonzero(taken.any(axis=0))
-            rows = measure_features([_one_reading(surfaces[i], index, readings[index]) for i in wanted])[1]
-            sets, places = np.nonzero(taken[:, wanted])
-            measured[sets, wanted[places], : len(own_names)] = rows[places]
+
+        def measured(chunk: slice = chunk) -> npt.NDArray[np.float64]:
+            surfaces = record_surfaces(source, pairs[chunk], [*numbered, *measures], progress=progress)
+            if transform is not None:
+                surfaces = [transform(surface) for surface in surfaces]
+            found = features[:, chunk]  # a view
+            if shared:
+                rest = [_channels(surface, slice(width, None), shared) for surface in surfaces]
+                found[:, :, len(own_names) :] = measure_features(rest)[1]
+            for index in np.unique(reading_of[:, chunk]):
+                taken = reading_of[:, chunk] == index
+                wanted = np.flatnonzero(taken.any(axis=0))
+                rows = measure_features([_one_reading(surfaces[i], index, readings[index]) for i in wanted])[
+                    1
+                ]
+                sets, places = np.nonzero(taken[:, wanted])
+                found[sets, wanted[places], : len(own_names)] = rows[places]
+            return found
+
+        done = partial(report, chunk.stop - chunk.start)
+        features[:, chunk] = shards.get(f"features-{chunk.start}", measured, done)
     return (*own_names, *shared_names), features
 
 

@@ -16,13 +16,13 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.detector.classifier import SurfaceClassifier
-from halluscope.detector.cross_fitting import CrossFitted, TrainingPart, cross_fit
+from halluscope.detector.cross_fitting import CrossFitted
 from halluscope.detector.detection import Detection
+from halluscope.detector.fitting import Fitting
 from halluscope.detector.labelled import LabelledPairs, check_labelled, count_marked, describe_training
 from halluscope.detector.learned import Learned
 from halluscope.detector.prior import Prior
 from halluscope.detector.settings import check_settings
-from halluscope.detector.states import pool_states
 from halluscope.errors import FingerprintError, InputError
 from halluscope.folds import grouped_folds
 from halluscope.lm.language_model import LanguageModel
@@ -139,6 +139,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         hallucinated: Sequence[object] | npt.NDArray[np.generic] | None = None,
         *,
         groups: Sequence[object] | npt.NDArray[np.generic] | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Detector:
         """Learn from labelled pairs.
 
@@ -151,6 +152,10 @@ class Detector(ClassifierMixin, BaseEstimator):
         groups : sequence, optional
             The question or entity of each pair, never split between folds; the records' own field, else the
             prompt, if not given.
+        checkpoint : path-like, optional
+            Folder where finished parts are kept until the fit is done: if it is stopped, even killed, a later
+            one of the same pairs, settings and language model goes on from there, to the same result. Twelve
+            bytes for each coordinate of each layer's state and pair: 0.2 MB a pair at 30 layers of 576.
 
         Returns
         -------
@@ -170,23 +175,13 @@ class Detector(ClassifierMixin, BaseEstimator):
             )
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
-        tokenized = self.lm.tokenize_pairs(labelled.pairs, primer=self.primer)
-        n, prior = len(tokenized), self.find_prior()
-        with progress_bar("Reading answers", n, show=self.progress) as advance:
-            states = pool_states(self.lm, tokenized, progress=advance)
-        with progress_bar("Measuring surfaces", n, show=self.progress) as advance:
-            names, (crossed,) = cross_fit(
-                self.lm,
-                tokenized,
-                states,
-                labelled.hallucinated,
-                [TrainingPart(np.arange(n), folds)],
-                self.measures,
-                self.ridge,
-                prior=prior,
-                progress=advance,
-            )
-        return self.fit_features(names, crossed, labelled, prior)
+        prior = self.find_prior()
+        fitting = Fitting(self.lm, labelled, folds, self.ridge, self.primer, prior)
+        shards = fitting.shards(checkpoint)
+        names, crossed = fitting.run(shards, self.progress)
+        self.fit_features(names, crossed, labelled, prior)
+        shards.remove()
+        return self
 
     def find_prior(self) -> Prior | None:
         """What `fit` lets have a say beside the pairs: None if nothing ships for model and primer."""

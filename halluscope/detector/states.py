@@ -8,12 +8,14 @@ import os
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from halluscope.detector.shards import Floats, Shards
 from halluscope.lm.recording import LayerState
 from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
@@ -22,6 +24,7 @@ POOLINGS = ("mean", "last", "token")
 """Over all answer tokens, at the last one, and at one token of each answer that stands for any."""
 
 _IN_MEMORY = 2**30  # bytes of pooled states; more are kept in a temporary file
+_SHARD = 1024  # pairs between two safe points
 _WRITTEN = 2**28  # bytes after which their memory is given back
 
 
@@ -99,6 +102,7 @@ def pool_states(
     source: StateSource,
     pairs: Sequence[TokenizedPair],
     *,
+    shards: Shards | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Residual states of each answer, pooled over its tokens.
@@ -109,6 +113,8 @@ def pool_states(
         The model to look into, or what was stored of it.
     pairs : sequence of TokenizedPair
         The answers.
+    shards : Shards, optional
+        Where finished parts are kept.
     progress : callable, optional
         Called with the number of pairs done after each batch.
 
@@ -118,5 +124,16 @@ def pool_states(
         Float32, in the order of `POOLINGS`. Beyond a gigabyte in a temporary file: see `release`.
     """
     pooler = StatePooler(source, pairs)
-    source.visit(pairs, pooler, progress=progress)
+    shards, report = shards or Shards(), progress or (lambda done: None)
+    for start in range(0, len(pairs), _SHARD):
+        part = slice(start, min(start + _SHARD, len(pairs)))
+        numbers = range(len(pairs))[part]
+
+        def visited(part: slice = part, numbers: range = numbers) -> Floats:
+            source.visit(
+                pairs[part], lambda indices: pooler([numbers[i] for i in indices]), progress=progress
+            )
+            return pooler.states[part]
+
+        pooler.states[part] = shards.get(f"states-{start}", visited, partial(report, len(numbers)))
     return pooler.states

@@ -1,0 +1,59 @@
+"""Arrays that are computed part by part, kept on disk so that a run that was killed need not begin anew."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from halluscope.files import written_whole
+
+Floats = npt.NDArray[np.floating]
+
+
+class Shards:
+    """Finished parts of a computation, by name.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where they are kept, made with the first of them; nowhere if not given. Whoever names it sees to it
+        that another computation gets another folder.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+
+    def get(self, name: str, compute: Callable[[], Floats], done: Callable[[], None]) -> Floats:
+        """What an earlier run has computed under this name, else what is computed now.
+
+        Parameters
+        ----------
+        name : str
+        compute : callable
+            Gives the array.
+        done : callable
+            Called if there was nothing to compute.
+        """
+        if self.folder is None:
+            return compute()
+        path = self.folder / f"{name}.npy"
+        if path.is_file():
+            found: Floats = np.load(path, allow_pickle=False)
+            done()
+            return found
+        computed = compute()
+        with written_whole(path) as unfinished:
+            np.save(unfinished, computed)
+        return computed
+
+    def remove(self) -> None:
+        """Forget all parts: what they were for is done."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with suppress(OSError):  # others may lie beside them
+                self.folder.parent.rmdir()
