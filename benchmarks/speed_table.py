@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from benchmarks import memory
 from benchmarks.speed import BARE, DTYPES, LOOP, OURS, RESULTS, UNPRIMED
 
 Results = Mapping[str, Any]
 
 
-def load_speed(model: str) -> Results | None:
+def load_speed(model: str, folder: Path = RESULTS) -> Results | None:
     """What was measured for a language model; None if nothing was."""
-    path = RESULTS / f"{model}.json"
+    path = folder / f"{model}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
@@ -57,6 +59,28 @@ def files_table(results: Results | None) -> str:
                 f"| {100 * found['features and classifier']:.0f}% |"
             )
     return "\n".join(lines)
+
+
+def memory_table(results: Results | None) -> str:
+    """Memory beyond what is loaded, by contestant and by size."""
+    if results is None:
+        return "Not measured yet for this version."
+    lines = ["| what | MB beyond what is loaded | seconds |", "|---|---|---|"]
+    n, prompt, answer = memory.BATCH
+    named = {
+        "batch": lambda key: f"one batch of {n} x {prompt + answer} tokens: {key}",
+        "score": lambda key: f"{key} pairs scored",
+        "train": lambda key: f"trained on {key} pairs",
+    }
+    for part, name in named.items():
+        for key, row in results[part].items():
+            lines.append(f"| {name(key)} | {row['megabytes']:.0f} | {row['seconds']:.0f} |")
+    batch = {name: row["megabytes"] for name, row in results["batch"].items()}
+    if len(batch) == len((memory.DECODER, memory.STATES, memory.OURS)):
+        bare = batch[memory.DECODER]
+        share = (batch[memory.OURS] - bare) / (batch[memory.STATES] - bare)
+        lines += ["", f"Beyond the bare pass halluscope takes {share:.2f} of what all hidden states take."]
+    return "\n".join([*lines, "", f"`{results['command']}`, {results['threads']} threads."])
 
 
 def _ratio(found: Mapping[str, float]) -> str:
