@@ -75,6 +75,18 @@ def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def all_modules(module: nn.Module) -> list[nn.Module]:
+    """What ``module.modules()`` gives, in a fraction of its time: it is asked for at every call."""
+    found: dict[int, nn.Module] = {}
+    waiting = [module]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found:
+            found[id(each)] = each
+            waiting += [child for child in reversed(each._modules.values()) if child is not None]
+    return list(found.values())
+
+
 def running_device(module: nn.Module, default: torch.device | str = "cpu") -> torch.device:
     """Where a module computes: where its weights are, unless accelerate keeps those elsewhere until used."""
     hook = getattr(module, "_hf_hook", None)

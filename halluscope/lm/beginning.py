@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from halluscope.lm.anatomy import running_device
+from halluscope.lm.anatomy import all_modules, running_device
 
 _SAMPLED = 12  # weights of which a value is looked at
 _LASTING = 2  # primers: one, and that of another detector on the same model
@@ -123,7 +123,9 @@ class Beginnings:
 
     def _state_of_weights(self) -> tuple[Any, ...]:
         """Changes when weights are trained, loaded, moved or merged, and when adapters are switched."""
-        weights = [*self._decoder.parameters(), *self._decoder.buffers()]
+        modules = all_modules(self._decoder)
+        held = [table for module in modules for table in (module._parameters, module._buffers)]
+        weights = [weight for table in held for weight in table.values() if weight is not None]
         versions = tuple(
             (weight.data_ptr(), weight.dtype, -1 if weight.is_inference() else weight._version)
             for weight in weights
@@ -134,7 +136,7 @@ class Beginnings:
         )
         adapters = tuple(
             (module._disable_adapters, str(getattr(module, "active_adapters", "")))
-            for module in self._decoder.modules()
+            for module in modules
             if "_disable_adapters" in module.__dict__
         )
         return (versions, sample, adapters)

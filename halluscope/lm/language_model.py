@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from halluscope.errors import InputError, ModelError
-from halluscope.lm.anatomy import Anatomy, find_anatomy, running_device
+from halluscope.lm.anatomy import Anatomy, all_modules, find_anatomy, running_device
 from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visit_attention
 from halluscope.lm.batching import token_budget_batches
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
@@ -211,7 +211,7 @@ class LanguageModel:
                 elif progress is not None:
                     progress(len(batch.indices))
         finally:
-            with self.evaluating():  # another thread may be at work with them
+            with self._recording:  # another thread may be at work with them
                 self._packer.release()
 
     def _show(
@@ -269,7 +269,7 @@ class LanguageModel:
         """Hold the model for one pass: dropout is off, and other threads wait with theirs."""
         # hooks sit on the one model: two threads recording at once would see each other's states
         with self._recording:
-            training = [module for module in self.model.modules() if module.training]
+            training = [module for module in all_modules(self.model) if module.training]
             try:
                 for module in training:
                     module.training = False

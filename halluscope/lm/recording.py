@@ -108,6 +108,16 @@ class LayerState:
         """Float32 states (n, d) of the same layer one position earlier, where the tokens are predicted."""
         return self.read_before()
 
+    @cached_property
+    def norm(self) -> Tensor:
+        """Length (n,) of `state`."""
+        return self.state.norm(dim=-1)
+
+    @cached_property
+    def previous_norm(self) -> Tensor | None:
+        """Length (n,) of `previous`."""
+        return None if self.previous is None else self.previous.norm(dim=-1)
+
     @property
     def firsts(self) -> Tensor:
         """Where each pair's first token stands among the n: `before[firsts]` is what the prompts led to."""

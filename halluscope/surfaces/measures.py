@@ -52,7 +52,7 @@ class Norm:
 
     def __call__(self, layer: LayerState) -> Tensor:
         """Activity (1, tokens)."""
-        return layer.state.norm(dim=-1).clamp_min(_TINY).log()[None]
+        return layer.norm.clamp_min(_TINY).log()[None]
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class Step:
 
     def __call__(self, layer: LayerState) -> Tensor | None:
         """Activity (1, tokens); None for the embedding output, which no block has updated."""
-        if layer.previous is None:
+        if layer.previous is None or layer.previous_norm is None:
             return None
         update = (layer.state - layer.previous).norm(dim=-1)
-        return (update / layer.previous.norm(dim=-1).clamp_min(_TINY)).clamp_min(_TINY).log()[None]
+        return (update / layer.previous_norm.clamp_min(_TINY)).clamp_min(_TINY).log()[None]
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,10 @@ class Turn:
 
     def __call__(self, layer: LayerState) -> Tensor | None:
         """Activity (1, tokens); None for the embedding output."""
-        if layer.previous is None:
+        if layer.previous is None or layer.previous_norm is None:
             return None
-        cosine = torch.nn.functional.cosine_similarity(layer.state, layer.previous, dim=-1)
+        lengths = layer.norm * layer.previous_norm
+        cosine = torch.linalg.vecdot(layer.state, layer.previous) / lengths.clamp_min(_TINY)
         return torch.arccos(cosine.clamp(-1.0, 1.0))[None]
 
 

@@ -6,7 +6,7 @@ import transformers
 from torch import nn
 
 from halluscope.errors import ModelError
-from halluscope.lm.anatomy import find_anatomy, running_device
+from halluscope.lm.anatomy import all_modules, find_anatomy, running_device
 from tests.tiny import _SIZES, FAMILIES, tiny_model
 
 
@@ -108,3 +108,10 @@ def test_where_a_module_runs():
     assert running_device(waiting) == torch.device("cpu")
     waiting._hf_hook = SimpleNamespace(hooks=[SimpleNamespace(), SimpleNamespace(execution_device="cpu")])
     assert running_device(waiting) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_modules_are_walked_as_torch_walks_them(family):
+    model = tiny_model(family)
+    model.again = model.get_input_embeddings()  # a module that is there twice
+    assert [id(m) for m in all_modules(model)] == [id(m) for m in model.modules()]
