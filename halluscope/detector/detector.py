@@ -213,6 +213,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         prior : Prior, optional
             The one that `crossed` was made with.
         """
+        self.__dict__.pop("name_", None)  # it is no more what lies in a folder
         self.classifier_ = SurfaceClassifier(self.strength, self.seed)
         self.classifier_.fit(crossed.features, labelled.hallucinated, crossed.part.folds, names)
         self.reading_ = crossed.reading

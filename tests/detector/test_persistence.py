@@ -330,3 +330,10 @@ def test_versions_of_sklearn_are_named_when_a_classifier_cannot_be_used(lm, fold
     monkeypatch.setattr(persistence.skops.io, "loads", lambda *a, **k: {}["members"])
     with pytest.raises(DetectorError, match=r"it was saved with 0\.1"):
         Detector.load(folder, lm)
+
+
+def test_fitted_anew_it_is_no_more_what_was_saved(lm, tmp_path):
+    detector = Detector(lm, folds=3, progress=False).fit(labelled_records(20))
+    detector.save(tmp_path / "mine")
+    assert detector.name == "mine"
+    assert detector.fit(labelled_records(21)).name == "unsaved"
