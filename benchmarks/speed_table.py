@@ -34,7 +34,7 @@ def calls_table(results: Results | None) -> str:
                 f"| {dtype} | {call['prompt']} | {call['answer']} | {call['milliseconds'][BARE]:.0f} "
                 f"| {ratios} |"
             )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _made_by(results)])
 
 
 def files_table(results: Results | None) -> str:
@@ -58,7 +58,7 @@ def files_table(results: Results | None) -> str:
                 f"| {dtype} | {found['pairs']}, {name}, {found['tokens']:.0f} tokens | {times} | {gain} "
                 f"| {100 * found['features and classifier']:.0f}% |"
             )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _made_by(results)])
 
 
 def memory_table(results: Results | None) -> str:
@@ -80,7 +80,11 @@ def memory_table(results: Results | None) -> str:
         bare = batch[memory.DECODER]
         share = (batch[memory.OURS] - bare) / (batch[memory.STATES] - bare)
         lines += ["", f"Beyond the bare pass halluscope takes {share:.2f} of what all hidden states take."]
-    return "\n".join([*lines, "", f"`{results['command']}`, {results['threads']} threads."])
+    return "\n".join([*lines, "", _made_by(results)])
+
+
+def _made_by(results: Results) -> str:
+    return f"`{results['command']}`, {results['threads']} threads."
 
 
 def _ratio(found: Mapping[str, float]) -> str:

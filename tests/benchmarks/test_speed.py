@@ -49,9 +49,9 @@ def test_files_and_their_table(detector):
     assert set(found["nothing shared"]["milliseconds"]) == {BARE, LOOP, UNPRIMED}
     assert 0 < found["nothing shared"]["features and classifier"] < 1
     call = {"prompt": 32, "answer": 8, **against(BARE, dict.fromkeys((BARE, OURS, UNPRIMED), int), 1)}
-    results = {"bfloat16": {"calls": [call], "files": found}}
-    assert len(files_table(results).splitlines()) == 4
-    assert len(calls_table(results).splitlines()) == 3
+    results = {"command": "c", "threads": 2, "bfloat16": {"calls": [call], "files": found}}
+    assert len(files_table(results).splitlines()) == 6
+    assert len(calls_table(results).splitlines()) == 5
     assert files_table(None) == calls_table(None) == "Not measured yet for this version."
 
 
