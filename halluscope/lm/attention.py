@@ -196,7 +196,7 @@ def visit_attention(
         run_decoder(anatomy.decoder, batch, **options)
     if len(sums) < n_blocks + 1:
         raise unreadable(anatomy)
-    check_finite(sums)
+    check_finite(torch.stack([each.to(sums[0].device) for each in sums]))
 
 
 def _without_weights(anatomy: Anatomy, block: int) -> InputError:

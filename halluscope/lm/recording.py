@@ -204,19 +204,24 @@ def visit_layers(
         If the blocks do not hand one residual stream from one to the next.
     """
     selection = _AnswerSelection(batch)
-    sums: list[Tensor] = []
-    previous: list[Tensor] = []
     n_layers = len(anatomy.blocks) + 1
+    sums = torch.empty(n_layers)  # one tensor: what outlives its layer must not lie between large ones
+    previous: list[Tensor] = []
+    seen = 0
     recorder = threading.get_ident()
     predictions = selection.predictions(anatomy.unembed)
 
     def on_layer(row: int, hidden: Tensor) -> None:
         if threading.get_ident() != recorder:
             return  # the model is at work in another thread too: not our pair
-        if row != len(sums) or hidden.shape[:-1] != batch.ids.shape:
+        nonlocal seen, sums
+        if row != seen or hidden.shape[:-1] != batch.ids.shape:
             raise unreadable(anatomy)
+        seen += 1
         states, here, before, emitted = selection.of(hidden)
-        sums.append(states.sum())
+        if row == 0:
+            sums = sums.to(states.device)
+        sums[row] = states.sum()
         state = states[here]
         below = previous.pop().to(state.device) if previous else None
         previous.append(state)
@@ -236,15 +241,15 @@ def visit_layers(
 
     with torch.inference_mode(), residual_hooks(anatomy, on_layer):
         run_decoder(anatomy.decoder, batch, **options)
-    if len(sums) < n_layers:
+    if seen < n_layers:
         raise unreadable(anatomy)
     check_finite(sums)
 
 
-def check_finite(sums: Sequence[Tensor]) -> None:
+def check_finite(sums: Tensor) -> None:
     """Raise `ActivationError` if a layer's states do not add up; the message names the first such layer."""
     # one transfer for all layers: a look at each sum would stop the device at every block
-    flags = torch.stack([each.to(sums[0].device) for each in sums]).isfinite().tolist()
+    flags = sums.isfinite().tolist()
     if not all(flags):
         raise ActivationError(
             f"the activations of layer {flags.index(False)} are NaN or infinite (layer 0 is the embedding): "

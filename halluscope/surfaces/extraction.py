@@ -13,7 +13,7 @@ from halluscope.errors import InputError
 from halluscope.lm.recording import LayerState
 from halluscope.lm.stored import StateSource
 from halluscope.lm.tokens import TokenizedPair
-from halluscope.surfaces.measures import DEFAULT_MEASURES, Activity, Measure
+from halluscope.surfaces.measures import DEFAULT_MEASURES, Measure
 from halluscope.surfaces.surface import Surface
 
 
@@ -71,54 +71,69 @@ class _BatchOfSheets:
         self, indices: list[int], measures: Sequence[Measure], sheets: list[npt.NDArray[np.float32] | None]
     ) -> None:
         self._indices = indices
-        self._measures = measures
+        self._taken = [_Taken(measure) for measure in measures]
         self._sheets = sheets
-        self._rows: list[list[tuple[int, Activity]]] = [[] for _ in measures]
 
     def __call__(self, layer: LayerState) -> None:
-        for measure, rows in zip(self._measures, self._rows, strict=True):
-            values = measure(layer)
-            if values is not None:
-                rows.append((layer.layer, values))
+        for taken in self._taken:
+            taken.take(layer)
         if layer.layer == layer.n_layers - 1:
             self._hand_out(layer)
 
     def _hand_out(self, layer: LayerState) -> None:
-        taken = [
-            _taken(measure, rows, sum(layer.lengths))
-            for measure, rows in zip(self._measures, self._rows, strict=True)
-        ]
-        sheets = np.concatenate([_all_layers(rows, layer.n_layers) for rows in taken])
+        sheets = np.concatenate([taken.all_layers() for taken in self._taken])
         ends = np.cumsum(layer.lengths)
         for index, part in zip(self._indices, np.split(sheets, ends[:-1], axis=2), strict=True):
             self._sheets[index] = part
 
 
-def _taken(measure: Measure, rows: Sequence[tuple[int, Activity]], tokens: int) -> list[tuple[int, Tensor]]:
-    """What a measure gave, and the layers that it gave it for."""
-    if not rows:
-        raise InputError(f"measure {measure!r} was taken at no layer")
-    taken = [(layer, given if isinstance(given, Tensor) else given()) for layer, given in rows]
-    wanted = (len(measure.channels), tokens)
-    for layer, values in taken:
+class _Taken:
+    """What one measure gave at the layers of a batch.
+
+    Values go into one array at once: small tensors that outlive their layer would lie between the large ones
+    of the forward pass, and the memory that these leave could not be used again.
+    """
+
+    def __init__(self, measure: Measure) -> None:
+        self._measure = measure
+        self._values: Tensor | None = None
+        self._layers: list[int] = []
+        self._later: list[tuple[LayerState, Callable[[], Tensor]]] = []
+
+    def take(self, layer: LayerState) -> None:
+        """Take the measure at a layer, or see to it that it is taken later."""
+        given = self._measure(layer)
+        if isinstance(given, Tensor):
+            self._put(layer, given)
+        elif given is not None:
+            self._later.append((layer, given))
+
+    def _put(self, layer: LayerState, values: Tensor) -> None:
+        wanted = (len(self._measure.channels), sum(layer.lengths))
         if values.shape != wanted:
             raise InputError(
-                f"measure {measure!r} gave values of shape {tuple(values.shape)} at layer {layer}: it must "
-                f"give {wanted}, channels x tokens"
+                f"measure {self._measure!r} gave values of shape {tuple(values.shape)} at layer "
+                f"{layer.layer}: it must give {wanted}, channels x tokens"
             )
-    return taken
+        if self._values is None:
+            self._values = torch.empty((wanted[0], layer.n_layers, wanted[1]), device=values.device)
+        self._values[:, layer.layer] = values
+        self._layers.append(layer.layer)
 
-
-def _all_layers(rows: list[tuple[int, Tensor]], n_layers: int) -> npt.NDArray[np.float32]:
-    """Measured rows to (channels, n_layers, tokens); layers left out are interpolated along depth."""
-    taken = np.array([layer for layer, _ in rows])
-    device = rows[-1][1].device
-    values = torch.stack([v.to(device) for _, v in rows], dim=1).float().cpu().numpy()
-    if len(taken) == n_layers:
-        return values
-    wanted = np.clip(np.arange(n_layers), taken[0], taken[-1])
-    upper = np.searchsorted(taken, wanted)
-    lower = np.maximum(upper - 1, 0)
-    span = np.maximum(taken[upper] - taken[lower], 1)
-    weight = ((wanted - taken[lower]) / span).astype(np.float32)[None, :, None]
-    return np.asarray(values[:, lower] * (1 - weight) + values[:, upper] * weight, dtype=np.float32)
+    def all_layers(self) -> npt.NDArray[np.float32]:
+        """Values (channels, n_layers, tokens); layers left out are interpolated along depth."""
+        for layer, given in self._later:
+            self._put(layer, given())
+        if self._values is None:
+            raise InputError(f"measure {self._measure!r} was taken at no layer")
+        values: npt.NDArray[np.float32] = self._values.cpu().numpy()
+        taken, n_layers = np.sort(self._layers), values.shape[1]
+        if len(taken) == n_layers:
+            return values
+        wanted = np.clip(np.arange(n_layers), taken[0], taken[-1])
+        upper = np.searchsorted(taken, wanted)
+        lower = np.maximum(upper - 1, 0)
+        span = np.maximum(taken[upper] - taken[lower], 1)
+        weight = ((wanted - taken[lower]) / span).astype(np.float32)[None, :, None]
+        below, above = values[:, taken[lower]], values[:, taken[upper]]
+        return np.asarray(below * (1 - weight) + above * weight, dtype=np.float32)
