@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from halluscope.cli.pulling import pull_with_bars
@@ -70,6 +71,7 @@ def train_detector(
     detector = _new_detector(model, prior, primer, seed=seed).set_params(folds=folds)
     detector.fit(pairs, checkpoint=checkpoint)
     detector.save(out)
+    shutil.rmtree(checkpoint, ignore_errors=True)
     return detector
 
 

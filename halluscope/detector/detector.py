@@ -153,9 +153,10 @@ class Detector(ClassifierMixin, BaseEstimator):
             The question or entity of each pair, never split between folds; the records' own field, else the
             prompt, if not given.
         checkpoint : path-like, optional
-            Folder where finished parts are kept until the fit is done: if it is stopped, even killed, a later
-            one of the same pairs, settings and language model goes on from there, to the same result. Twelve
-            bytes for each coordinate of each layer's state and pair: 0.2 MB a pair at 30 layers of 576.
+            Folder where finished parts are kept: if the fit is stopped, even killed, a later one of the same
+            pairs, settings and language model goes on from there, to the same result. Twelve bytes for each
+            coordinate of each layer's state and pair: 0.2 MB a pair at 30 layers of 576. Yours to delete
+            once the detector is saved.
 
         Returns
         -------
@@ -177,11 +178,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
         prior = self.find_prior()
         fitting = Fitting(self.lm, labelled, folds, self.ridge, self.primer, prior)
-        shards = fitting.shards(checkpoint)
-        names, crossed = fitting.run(shards, self.progress)
-        self.fit_features(names, crossed, labelled, prior)
-        shards.remove()
-        return self
+        names, crossed = fitting.run(fitting.shards(checkpoint), self.progress)
+        return self.fit_features(names, crossed, labelled, prior)
 
     def find_prior(self) -> Prior | None:
         """What `fit` lets have a say beside the pairs: None if nothing ships for model and primer."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +48,3 @@ class Shards:
         with written_whole(path) as unfinished:
             np.save(unfinished, computed)
         return computed
-
-    def remove(self) -> None:
-        """Forget all parts: what they were for is done."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            with suppress(OSError):  # others may lie beside them
-                self.folder.parent.rmdir()

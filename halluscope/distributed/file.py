@@ -14,7 +14,7 @@ import pyarrow as pa
 import ray
 
 from halluscope.distributed.dataset import score_dataset
-from halluscope.distributed.places import is_remote, open_source, written_remotely
+from halluscope.distributed.places import is_remote, open_source, seen_by_workers, written_remotely
 from halluscope.distributed.workers import Progress, Recipe, Worker, Workers, our_errors_raised
 from halluscope.errors import InputError
 from halluscope.records import parse_line
@@ -113,7 +113,7 @@ def _scored(
     """Scored records of every span, in order."""
     if not spans:
         return
-    rows = [{"source": source, **asdict(span)} for span in spans]
+    rows = [{"source": seen_by_workers(source), **asdict(span)} for span in spans]
     chunks = ray.data.from_items(rows, override_num_blocks=len(rows))
     for row in workers.run(chunks, SpanWorker, recipe, 1).iter_rows():
         yield row["lines"]
@@ -176,14 +176,14 @@ def _rewrite_parquet(
     source: str, out: str, detector: str | Path | None, model: str | None, workers: Workers
 ) -> None:
     scored = score_dataset(
-        ray.data.read_parquet(source),
+        ray.data.read_parquet(seen_by_workers(source)),
         detector,
         model=model,
         workers=workers.number,
         num_cpus=workers.num_cpus,
         num_gpus=workers.num_gpus,
     )
-    scored.write_parquet(out)
+    scored.write_parquet(seen_by_workers(out))
 
 
 def _is_parquet(place: str | Path) -> bool:

@@ -19,6 +19,11 @@ def is_remote(place: str | Path) -> bool:
     return "://" in str(place)
 
 
+def seen_by_workers(place: str) -> str:
+    """The place as workers find it, which need not run in our folder."""
+    return place if is_remote(place) else str(Path(place).absolute())
+
+
 @contextmanager
 def open_source(place: str) -> Iterator[BinaryIO]:
     """A file to read bytes from, that can be sought in.

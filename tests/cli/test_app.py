@@ -10,6 +10,7 @@ import halluscope
 from halluscope.cli import learning
 from halluscope.detector import Detector, persistence, shipped
 from halluscope.detector.manifest import read_manifest
+from halluscope.lm.language_model import LanguageModel
 from tests.samples import labelled_records
 
 COMMANDS = ("pull", "detect", "score", "train", "evaluate", "plot")
@@ -91,7 +92,7 @@ def test_score(run, trained, write, tmp_path):
 
 
 def test_score_stopped_by_ctrl_c_goes_on(run, trained, write, tmp_path, monkeypatch):
-    monkeypatch.setattr("halluscope.scoring.CHUNK", 4)
+    monkeypatch.setattr("halluscope.scoring.local.CHUNK", 4)
     pairs, out = write(labelled_records(5, seed=4)), tmp_path / "scored.jsonl"
     run("score", pairs, "--out", tmp_path / "whole.jsonl", "--detector", trained)
     judged = []
@@ -179,17 +180,15 @@ def test_a_trained_detector_is_not_trained_otherwise(run, write, trained, tmp_pa
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "detect"])
+@pytest.mark.parametrize("command", ["evaluate", "detect"])
 def test_ctrl_c_writes_nothing(run, write, model_folder, trained, tmp_path, monkeypatch, command):
     def stop(*arguments, **keywords):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(learning, "evaluate", stop)
-    monkeypatch.setattr(persistence, "_swap", stop)
     monkeypatch.setattr(Detector, "detect", stop)
     pairs, out = write(labelled_records(30)), tmp_path / "out"
     arguments = {
-        "train": ("train", pairs, "--model", model_folder, "--folds", 3, "--out", out),
         "evaluate": ("evaluate", pairs, "--model", model_folder, "--folds", 2, "--out", out),
         "detect": ("detect", "a?", "b.", "--detector", trained, "--plot", tmp_path / "a.png"),
     }
@@ -197,3 +196,23 @@ def test_ctrl_c_writes_nothing(run, write, model_folder, trained, tmp_path, monk
     assert (status, said) == (130, "")
     assert err.strip() == "halluscope: stopped; no result was written"
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.jsonl"]
+
+
+def test_train_stopped_while_it_saves_need_not_read_again(run, write, model_folder, tmp_path, monkeypatch):
+    arguments = ("train", write(labelled_records(30)), "--model", model_folder, "--folds", 3)
+    assert run(*arguments, "--out", tmp_path / "whole").status == 0
+
+    def stop(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(persistence, "_swap", stop)
+        status, said, err = run(*arguments, "--out", tmp_path / "out")
+    assert (status, said) == (130, "")
+    assert err == "halluscope: stopped; what is read is kept: call the same command again to go on\n"
+    assert not (tmp_path / "out").exists()
+    with monkeypatch.context() as context:
+        context.setattr(LanguageModel, "visit", stop)
+        assert run(*arguments, "--out", tmp_path / "out").status == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pairs.jsonl", "whole"]
+    assert read_manifest(tmp_path / "out")["training"] == read_manifest(tmp_path / "whole")["training"]

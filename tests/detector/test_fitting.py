@@ -52,11 +52,9 @@ def test_stopped_after_any_pass_it_goes_on(lm, whole, tmp_path, monkeypatch, sto
     detector.fit(RECORDS, checkpoint=tmp_path / "run")
     assert same(detector, whole)
     assert sum(visits) == 2 * len(RECORDS) - first
-    assert not list(tmp_path.iterdir())
 
 
-def test_another_fit_s_parts_are_not_taken(lm, tmp_path, monkeypatch):
-    monkeypatch.setattr("halluscope.detector.shards.Shards.remove", lambda self: None)
+def test_another_fit_s_parts_are_not_taken(lm, tmp_path):
     Detector(lm, folds=3, progress=False).fit(RECORDS, checkpoint=tmp_path)
     changed = [{**record, "hallucinated": not record["hallucinated"]} for record in RECORDS]
     others = LanguageModel(tiny_model(seed=1), tiny_tokenizer(), name="other")

@@ -11,8 +11,6 @@ def test_what_is_there_is_not_computed_again(tmp_path):
         assert found.tolist() == [0, 0, 0]
     assert done == [1]
     assert shards.get("part-1", lambda: np.ones(1), list).tolist() == [1]
-    shards.remove()
-    assert not list(tmp_path.iterdir())
 
 
 def test_what_fails_leaves_nothing(tmp_path):
@@ -26,13 +24,4 @@ def test_without_a_folder_all_is_computed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shards = Shards()
     assert [shards.get("part-0", lambda turn=turn: np.full(1, turn), list)[0] for turn in range(2)] == [0, 1]
-    shards.remove()
     assert not list(tmp_path.iterdir())
-
-
-def test_the_folders_of_others_stay(tmp_path):
-    ours, theirs = Shards(tmp_path / "ours"), Shards(tmp_path / "theirs")
-    for shards in (ours, theirs):
-        shards.get("part-0", lambda: np.ones(1), list)
-    ours.remove()
-    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]

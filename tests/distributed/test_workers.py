@@ -1,6 +1,7 @@
 import pytest
 from ray.exceptions import RayError
 
+from halluscope.distributed.places import seen_by_workers
 from halluscope.distributed.workers import Recipe, Workers, our_errors_raised
 from halluscope.errors import DetectorError, HalluscopeError, InputError
 
@@ -17,6 +18,13 @@ def test_a_recipe_makes_the_detector_again(detector, detector_folder, model_fold
     assert made.lm.model.config._attn_implementation == "eager"
     pair = [("What is place 1?", "It is a river.")]
     assert made.predict_proba(pair) == pytest.approx(detector.predict_proba(pair), abs=1e-4)
+
+
+def test_places_are_named_as_workers_find_them(detector_folder, model_folder, monkeypatch):
+    monkeypatch.chdir(model_folder.parent)
+    assert Recipe.of(detector_folder, model_folder.name).model == str(model_folder.resolve())
+    assert seen_by_workers("pairs.jsonl") == str(model_folder.parent / "pairs.jsonl")
+    assert seen_by_workers("s3://bucket/pairs.jsonl") == "s3://bucket/pairs.jsonl"
 
 
 def test_what_a_worker_says_is_raised_as_ours():
