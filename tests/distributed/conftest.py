@@ -4,7 +4,7 @@ import ray
 from tests.samples import labelled_records
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cluster():
     """A Ray cluster on this machine, with room for two workers."""
     ray.init(num_cpus=4, log_to_driver=False, include_dashboard=False)

@@ -60,41 +60,34 @@ def actors():
     return [p for p in psutil.process_iter(["cmdline"]) if "SpanWorker" in " ".join(p.info["cmdline"] or [])]
 
 
-def test_a_killed_worker_of_two_loses_and_doubles_nothing(source, here, spread, tmp_path):
+def test_killed_and_stopped_it_loses_and_doubles_nothing(source, here, spread, tmp_path):
     killed, seen = [], []
 
-    def kill_once(done):
+    def kill_then_stop(done):
         seen.append(done)
         if done and not killed:
-            victim = actors()[0].pid
-            os.kill(victim, signal.SIGKILL)
-            killed.append(victim)
+            killed.append(actors()[0].pid)
+            os.kill(killed[0], signal.SIGKILL)
+        if sum(seen) == len(here) - CHUNK:
+            raise KeyboardInterrupt
 
     out = tmp_path / "out.jsonl"
-    spread(source.as_uri(), out.as_uri(), progress=kill_once)
+    with pytest.raises(KeyboardInterrupt):
+        spread(source, out, progress=kill_then_stop)
     assert killed
-    assert sum(seen) == len(here)
+    assert not out.exists()
+    again = []
+    spread(source, out, number=1, progress=again.append)
+    assert again == [len(here) - CHUNK, CHUNK]
     assert same(out, here)
     assert {path.name for path in tmp_path.iterdir()} == {"pairs.jsonl", "here.jsonl", "out.jsonl"}
 
 
-def test_stopped_it_goes_on_where_it_was(source, here, spread, tmp_path):
+def test_remote_places(source, here, spread, tmp_path):
     out = tmp_path / "out.jsonl"
-    seen = []
-
-    def stop(done):
-        seen.append(done)
-        if sum(seen) >= 2 * CHUNK:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        spread(source, out, progress=stop)
-    assert not out.exists()
-    again = []
-    spread(source, out, number=1, progress=again.append)
-    assert again[0] >= 2 * CHUNK
-    assert sum(again) == len(here)
+    spread(source.as_uri(), out.as_uri(), number=1)
     assert same(out, here)
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.jsonl", "here.jsonl", "out.jsonl"}
 
 
 def test_parquet_comes_and_goes(given, here, spread, tmp_path):
@@ -104,7 +97,7 @@ def test_parquet_comes_and_goes(given, here, spread, tmp_path):
     folder.mkdir()
     for part in range(2):
         pq.write_table(pa.Table.from_pylist(given[part::2]), folder / f"{part}.parquet")
-    spread(folder, tmp_path / "out.parquet")
+    spread(folder, tmp_path / "out.parquet", number=1)
     found = {row["id"]: row for row in pq.read_table(tmp_path / "out.parquet").to_pylist()}
     assert len(found) == len(expected)
     for record in expected:
@@ -140,4 +133,4 @@ def test_what_a_worker_refuses_is_told_as_one_process_would(source, spread, tmp_
     with source.open("a", encoding="utf-8") as out:
         out.write(json.dumps({"prompt": "a?", "answer": "word " * 500}))
     with pytest.raises(InputError, match=r"pairs.jsonl, line 25: .*256"):
-        spread(source, tmp_path / "out.jsonl")
+        spread(source, tmp_path / "out.jsonl", number=1)
