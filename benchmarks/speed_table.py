@@ -83,6 +83,17 @@ def memory_table(results: Results | None) -> str:
     return "\n".join([*lines, "", _made_by(results)])
 
 
+def spread_table(results: Results | None) -> str:
+    """What a pair takes on one and on two workers."""
+    if results is None:
+        return "Not measured yet for this version."
+    lines = ["| workers | ms a pair |", "|---|---|"]
+    lines += [f"| {number} | {taken:.1f} |" for number, taken in results["milliseconds a pair"].items()]
+    ratio, low, high = (results["ratio"][name] for name in ("median", "min", "max"))
+    said = f"Two workers score {ratio:.2f} times as fast as one ({low:.2f} to {high:.2f})."
+    return "\n".join([*lines, "", said, "", f"`{results['command']}`, one thread a worker."])
+
+
 def _made_by(results: Results) -> str:
     return f"`{results['command']}`, {results['threads']} threads."
 

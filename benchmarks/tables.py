@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import default_detector, memory
+from benchmarks import breakdown, default_detector, memory, spread
 from benchmarks.ablations import ablations_table
 from benchmarks.accuracy_tables import (
     corpora_table,
@@ -22,9 +22,10 @@ from benchmarks.accuracy_tables import (
     metrics_table,
     primer_table,
 )
+from benchmarks.breakdown import breakdown_table
 from benchmarks.claim_table import claim_table, load_claim
 from benchmarks.learning_curve import learning_curve_table
-from benchmarks.speed_table import calls_table, files_table, load_speed, memory_table
+from benchmarks.speed_table import calls_table, files_table, load_speed, memory_table, spread_table
 from benchmarks.transfer_table import transfer_table
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from models.card import auroc_table
@@ -104,6 +105,8 @@ TABLES: dict[Path, dict[str, Callable[[], str]]] = {
         **{f"speed calls {model}": _speed(calls_table, model) for model in KNOWN_MODELS},
         **{f"speed files {model}": _speed(files_table, model) for model in KNOWN_MODELS},
         "memory": lambda: memory_table(load_speed(DEFAULT_MODEL, memory.RESULTS)),
+        "breakdown": lambda: breakdown_table(load_speed(DEFAULT_MODEL, breakdown.RESULTS)),
+        "spread": lambda: spread_table(load_speed(DEFAULT_MODEL, spread.RESULTS)),
         "primer": lambda: primer_table(load_results(DEFAULT_MODEL), load_results(DEFAULT_MODEL, "no_primer")),
         "ablations": ablations_table,
         "transfer": transfer_table,

@@ -15,7 +15,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encod
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
-    pairs = [pair for pair in build_pairs() if pair["topic"] == "company_city"][:120]
+    pairs = [pair for pair in build_pairs() if pair["topic"] == "company_city"][:80]
     lines = "".join(json.dumps(pair) + "\n" for pair in pairs)
     (folder / "pairs.jsonl").write_text(lines, encoding="utf-8")
     return folder

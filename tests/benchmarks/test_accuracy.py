@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests.samples import chance_records, labelled_records
 
 SHORT = (("Who?", "Bell."),)
 FEW = ("length", "TriLens", "P(True)")
+PLANTED, CHANCE = labelled_records(18, seed=5), chance_records(18, seed=3)
 
 
 def corpus_of(lm, records, folder, name="planted"):
@@ -25,28 +27,44 @@ def few_folds(monkeypatch):
     monkeypatch.setattr(measuring, "FOLDS", 3)
 
 
+@pytest.fixture(scope="module")
+def measured(lm, tmp_path_factory):
+    """A folder with seeds 0 and 1 of a planted difference and seed 0 of chance."""
+    folder = tmp_path_factory.mktemp("measured")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(measuring, "FOLDS", 3)
+        for seed in range(2):
+            measure(corpus_of(lm, PLANTED, folder), seed, FEW)
+        measure(corpus_of(lm, CHANCE, folder, "chance"), 0, FEW)
+    return folder
+
+
 @pytest.fixture
 def planted(lm, tmp_path):
-    return corpus_of(lm, labelled_records(18, seed=5), tmp_path)
+    return corpus_of(lm, PLANTED, tmp_path)
 
 
-def test_measured_once(planted, monkeypatch):
-    measure(planted, 0, FEW)
-    measure(planted, 1, FEW)
-    first = load_scores(planted, 2, FEW)
+@pytest.fixture
+def kept(measured, tmp_path, planted):
+    """The planted difference, measured."""
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    return planted
+
+
+def test_measured_once(kept, monkeypatch):
+    first = load_scores(kept, 2, FEW)
     assert set(first.scores) == {*DETECTORS, *FEW}
     assert all(scores.shape == (2, 36) for scores in first.scores.values())
     assert first.auroc(OURS) > 0.9
     assert not np.array_equal(*first.scores[OURS])  # the seeds fold the groups differently
     monkeypatch.setattr(Corpus, "recorded", None)
-    measure(planted, 0, FEW)
-    measure(planted, 1, FEW)
+    measure(kept, 0, FEW)
+    measure(kept, 1, FEW)
 
 
-def test_only_what_is_missing_is_measured(planted, monkeypatch):
-    measure(planted, 0, FEW)
-    before = {method: planted.path(method, 0).stat().st_mtime_ns for method in (OURS, *FEW)}
-    planted.path("length", 0).unlink()
+def test_only_what_is_missing_is_measured(kept, monkeypatch):
+    before = {method: kept.path(method, 0).stat().st_mtime_ns for method in (OURS, *FEW)}
+    kept.path("length", 0).unlink()
     asked = []
     recorded = Corpus.recorded
 
@@ -55,28 +73,29 @@ def test_only_what_is_missing_is_measured(planted, monkeypatch):
         return recorded(self, methods)
 
     monkeypatch.setattr(Corpus, "recorded", recording)
-    measure(planted, 0, FEW)
+    measure(kept, 0, FEW)
     assert asked == ["length"]
-    after = {method: planted.path(method, 0).stat().st_mtime_ns for method in (OURS, *FEW)}
+    after = {method: kept.path(method, 0).stat().st_mtime_ns for method in (OURS, *FEW)}
     assert {method for method in after if after[method] != before[method]} == {"length"}
 
 
-def test_what_is_measured_so_far_is_loaded_once(planted, lm, tmp_path):
-    measure(planted, 0, FEW)
-    assert [seeds_kept(planted, most, FEW) for most in (1, 3)] == [1, 1]
-    other = corpus_of(lm, chance_records(18, seed=3), tmp_path, "chance")
+def test_what_is_measured_so_far_is_loaded_once(kept, lm, tmp_path):
+    later = tmp_path / "later"
+    kept.path("length", 1).rename(later)
+    assert [seeds_kept(kept, most, FEW) for most in (1, 3)] == [1, 1]
+    other = corpus_of(lm, CHANCE[:-2], tmp_path, "another")
     scores = {}
-    load_measured([other, planted], 3, FEW, scores)
+    load_measured([other, kept], 3, FEW, scores)
     assert set(scores) == {"planted"}
     assert count_seeds(scores["planted"]) == 1
     loaded = scores["planted"]
-    load_measured([other, planted], 3, FEW, scores)
+    load_measured([other, kept], 3, FEW, scores)
     assert scores["planted"] is loaded
-    measure(planted, 1, FEW)
-    load_measured([other, planted], 3, FEW, scores)
+    later.rename(kept.path("length", 1))
+    load_measured([other, kept], 3, FEW, scores)
     assert count_seeds(scores["planted"]) == 2
-    planted.path("length", 0).unlink()
-    assert seeds_kept(planted, 1, FEW) == 0
+    kept.path("length", 0).unlink()
+    assert seeds_kept(kept, 1, FEW) == 0
 
 
 def test_with_and_without_a_primer_in_one_cache(lm, tmp_path):
@@ -94,12 +113,9 @@ def test_with_and_without_a_primer_in_one_cache(lm, tmp_path):
         np.testing.assert_array_equal(found[0][method], found[2][method])
 
 
-def test_summary(planted, lm, tmp_path):
-    chance = corpus_of(lm, chance_records(18, seed=3), tmp_path, "chance")
-    scores = {}
-    for each in (planted, chance):
-        measure(each, 0, FEW)
-        scores[each.name] = load_scores(each, 1, FEW)
+def test_summary(kept, lm, tmp_path):
+    chance = corpus_of(lm, CHANCE, tmp_path, "chance")
+    scores = {each.name: load_scores(each, 1, FEW) for each in (kept, chance)}
     scores["truthfulqa"] = scores["planted"]
     results = summarise(scores)
     assert results["counted"] == ["planted", "chance"]  # wording gives the third away

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import psutil
 import pyarrow as pa
@@ -60,32 +61,59 @@ def actors():
     return [p for p in psutil.process_iter(["cmdline"]) if "SpanWorker" in " ".join(p.info["cmdline"] or [])]
 
 
-def test_killed_and_stopped_it_loses_and_doubles_nothing(source, here, spread, tmp_path):
+@pytest.fixture
+def in_this_process(monkeypatch, detector):
+    """Work is done here, in a twentieth of the time that actors take to start."""
+
+    def run(self, chunks, work, recipe, rows):
+        worker = work.__new__(work)
+        worker.detector = detector
+        tables = (worker(pa.Table.from_pylist([row])) for row in chunks.iter_rows())
+        return SimpleNamespace(iter_rows=lambda: (row for table in tables for row in table.to_pylist()))
+
+    monkeypatch.setattr(Workers, "run", run)
+
+
+def test_a_killed_worker_of_two_loses_and_doubles_nothing(source, here, spread, tmp_path):
     killed, seen = [], []
 
-    def kill_then_stop(done):
+    def kill_once(done):
         seen.append(done)
         if done and not killed:
             killed.append(actors()[0].pid)
             os.kill(killed[0], signal.SIGKILL)
-        if sum(seen) == len(here) - CHUNK:
+
+    out = tmp_path / "out.jsonl"
+    spread(source, out, progress=kill_once)
+    assert killed
+    assert sum(seen) == len(here)
+    assert same(out, here)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_stopped_it_goes_on_where_it_was(source, here, spread, tmp_path):
+    out = tmp_path / "out.jsonl"
+    seen = []
+
+    def stop(done):
+        seen.append(done)
+        if sum(seen) >= 2 * CHUNK:
             raise KeyboardInterrupt
 
-    out = tmp_path / "out.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        spread(source, out, progress=kill_then_stop)
-    assert killed
+        spread(source, out, progress=stop)
     assert not out.exists()
     again = []
-    spread(source, out, number=1, progress=again.append)
-    assert again == [len(here) - CHUNK, CHUNK]
+    spread(source, out, progress=again.append)
+    assert again[0] == 2 * CHUNK
+    assert sum(again) == len(here)
     assert same(out, here)
-    assert {path.name for path in tmp_path.iterdir()} == {"pairs.jsonl", "here.jsonl", "out.jsonl"}
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_remote_places(source, here, spread, tmp_path):
     out = tmp_path / "out.jsonl"
-    spread(source.as_uri(), out.as_uri(), number=1)
+    spread(source.as_uri(), out.as_uri())
     assert same(out, here)
     assert {path.name for path in tmp_path.iterdir()} == {"pairs.jsonl", "here.jsonl", "out.jsonl"}
 
