@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,20 +84,6 @@ def steps(detector: Detector, prompt: int, answer: int) -> Contestants:
 def unseeing(indices: list[int]) -> Any:
     """A visitor that looks at no state."""
     return lambda state: None
-
-
-def breakdown_table(results: Mapping[str, Any] | None) -> str:
-    """Each step as a multiple of the bare forward pass."""
-    if results is None:
-        return "Not measured yet for this version."
-    lines = [
-        f"| prompt | answer | bare forward, ms | {' | '.join(STEPS)} |",
-        f"|---|---|---|{'---|' * len(STEPS)}",
-    ]
-    for call in results["calls"]:
-        ratios = " | ".join(f"{call['ratio'][step]['median']:.2f}" for step in STEPS)
-        lines.append(f"| {call['prompt']} | {call['answer']} | {call['milliseconds'][BARE]:.0f} | {ratios} |")
-    return "\n".join([*lines, "", f"`{results['command']}`, {results['threads']} threads."])
 
 
 if __name__ == "__main__":

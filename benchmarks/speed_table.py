@@ -1,4 +1,4 @@
-"""What `benchmarks.speed` has measured, as Markdown."""
+"""What `benchmarks.speed`, `breakdown`, `memory` and `spread` have measured, as Markdown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import memory
+from benchmarks.breakdown import STEPS
 from benchmarks.speed import BARE, DTYPES, LOOP, OURS, RESULTS, UNPRIMED
 
 Results = Mapping[str, Any]
@@ -58,6 +59,20 @@ def files_table(results: Results | None) -> str:
                 f"| {dtype} | {found['pairs']}, {name}, {found['tokens']:.0f} tokens | {times} | {gain} "
                 f"| {100 * found['features and classifier']:.0f}% |"
             )
+    return "\n".join([*lines, "", _made_by(results)])
+
+
+def breakdown_table(results: Results | None) -> str:
+    """A call cut short after each step, as a multiple of the bare forward pass."""
+    if results is None:
+        return "Not measured yet for this version."
+    lines = [
+        f"| prompt | answer | bare forward, ms | {' | '.join(STEPS)} |",
+        f"|---|---|---|{'---|' * len(STEPS)}",
+    ]
+    for call in results["calls"]:
+        ratios = " | ".join(f"{call['ratio'][step]['median']:.2f}" for step in STEPS)
+        lines.append(f"| {call['prompt']} | {call['answer']} | {call['milliseconds'][BARE]:.0f} | {ratios} |")
     return "\n".join([*lines, "", _made_by(results)])
 
 

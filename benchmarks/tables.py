@@ -22,10 +22,16 @@ from benchmarks.accuracy_tables import (
     metrics_table,
     primer_table,
 )
-from benchmarks.breakdown import breakdown_table
 from benchmarks.claim_table import claim_table, load_claim
 from benchmarks.learning_curve import learning_curve_table
-from benchmarks.speed_table import calls_table, files_table, load_speed, memory_table, spread_table
+from benchmarks.speed_table import (
+    breakdown_table,
+    calls_table,
+    files_table,
+    load_speed,
+    memory_table,
+    spread_table,
+)
 from benchmarks.transfer_table import transfer_table
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from models.card import auroc_table

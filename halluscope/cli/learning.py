@@ -14,7 +14,7 @@ from halluscope.detector.shipped import load_detector_for, shipped_detector
 from halluscope.errors import InputError
 from halluscope.evaluation.evaluate import evaluate
 from halluscope.evaluation.report import print_results, write_results
-from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
+from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS, absolute_name
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.primer import PRIMER
 from halluscope.progress import progress_bar
@@ -32,8 +32,7 @@ def load_quietly(model: str | None, detector: Path | None) -> Detector:
 
 def load_language_model(name: str) -> LanguageModel:
     """A language model, without transformers' own bars."""
-    if name not in KNOWN_MODELS and Path(name).is_dir():
-        name = str(Path(name).resolve())  # a detector that remembers it is used from other folders, too
+    name = absolute_name(name)  # a detector that remembers it is used from other folders, too
     prepare(name)
     return LanguageModel.from_pretrained(name)
 

@@ -19,7 +19,7 @@ from halluscope import errors
 from halluscope.detector import Detector
 from halluscope.detector.manifest import read_manifest
 from halluscope.detector.shipped import shipped_detector
-from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
+from halluscope.lm.catalogue import DEFAULT_MODEL, absolute_name
 from halluscope.lm.language_model import LanguageModel
 
 _OURS = re.compile(rf"^\s*{re.escape(errors.__name__)}\.(?P<kind>\w+): (?P<message>.+)$", re.MULTILINE)
@@ -88,9 +88,8 @@ class Recipe:
     ) -> Recipe:
         """Of a detector's folder, or of what ships for a model, as for `halluscope.detect`."""
         folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else Path(detector)
-        name = model or str(read_manifest(folder)["model"]["name"])
-        if name not in KNOWN_MODELS and Path(name).is_dir():
-            name = str(Path(name).resolve())  # workers need not run in our folder
+        # workers need not run in our folder
+        name = absolute_name(model or str(read_manifest(folder)["model"]["name"]))
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
         return cls(name, files, dict(options or {}))
 

@@ -7,6 +7,7 @@ places where a model hub is not. The wheels are read as archives; nothing in the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from halluscope.errors import ModelError
@@ -184,3 +185,8 @@ def known_model(name: str) -> KnownModel:
     except KeyError:
         known = ", ".join(KNOWN_MODELS)
         raise ModelError(f"{name!r} is not a known language model; the known ones are: {known}") from None
+
+
+def absolute_name(name: str) -> str:
+    """A model's name as it is found from every folder: that of a model's folder is made absolute."""
+    return str(Path(name).resolve()) if name not in KNOWN_MODELS and Path(name).is_dir() else name

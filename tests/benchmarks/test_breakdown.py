@@ -1,5 +1,6 @@
-from benchmarks.breakdown import DETECT, STEPS, SURFACE, breakdown_table, steps
+from benchmarks.breakdown import DETECT, STEPS, SURFACE, steps
 from benchmarks.speed import BARE, against
+from benchmarks.speed_table import breakdown_table
 from halluscope.detector import Detection
 
 
