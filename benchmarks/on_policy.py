@@ -37,7 +37,7 @@ from halluscope.evaluation.on_policy import (
 )
 from halluscope.files import written_whole
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
-from halluscope.lm.generation import MAX_NEW_TOKENS, generate_answers
+from halluscope.lm.generation import MAX_NEW_TOKENS, TOKEN_BUDGET, generate_answers
 from halluscope.progress import progress_bar
 
 INSTRUCTION = "{question} Answer in one short sentence."
@@ -62,9 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the labelled answers")
     parser.add_argument("--model", default=DEFAULT_MODEL, help=f"language model: {', '.join(KNOWN_MODELS)}")
     parser.add_argument("--limit", type=int, help="most questions of a corpus, drawn at random")
-    parser.add_argument(
-        "--token-budget", type=int, help="most tokens in one batch: more are faster where memory allows"
-    )
     parser.add_argument("--only", nargs="*", help="names of corpora")
     parser.add_argument(
         "--wrong-per-right",
@@ -78,7 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in set(options.only or ()) - set(corpora):
             raise InputError(f"no corpus '{name}': there are {', '.join(corpora)}")
         lm = LanguageModel.from_pretrained(options.model)
-        lm.token_budget = options.token_budget or lm.token_budget
         check_settings(options.out, settings_of(lm))
         chosen = {name: corpora[name] for name in options.only or corpora}
         ask(lm, chosen, options.out, options.limit, options.wrong_per_right)
@@ -264,7 +260,7 @@ def settings_of(lm: LanguageModel) -> Row:
         "dtype": str(lm.model.dtype),
         "instruction": INSTRUCTION,
         "max_new_tokens": MAX_NEW_TOKENS,
-        "token_budget": lm.token_budget,
+        "token_budget": max(lm.token_budget, TOKEN_BUDGET),
         "chunk": CHUNK,
     }
 

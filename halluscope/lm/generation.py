@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from halluscope.lm.language_model import LanguageModel
 
 MAX_NEW_TOKENS = 64
+TOKEN_BUDGET = 16384
+"""Most tokens in a batch, or the model's own budget if that is more: a step reads but one token a row."""
 
 
 @dataclass(frozen=True)
@@ -165,14 +167,14 @@ def _generate(
     settings: dict[str, Any],
     progress: Callable[[int], None] | None,
 ) -> list[list[Generated]]:
-    """Answers to each prompt, in batches within the token budget."""
+    """Answers to each prompt, in batches within a token budget."""
     longest: int = settings["max_new_tokens"]
     if longest < 1:
         raise InputError(f"max_new_tokens must be at least 1, not {longest}")
     asked = [_tokenize(lm, prompt, number, longest) for number, prompt in enumerate(prompts, start=1)]
     found: dict[int, list[Generated]] = {}
     sizes = [n_samples * (len(ids) + longest) for ids in asked]
-    for indices in token_budget_batches(sizes, lm.token_budget):
+    for indices in token_budget_batches(sizes, max(lm.token_budget, TOKEN_BUDGET)):
         rows = _continue(lm, [asked[index] for index in indices], settings)
         found.update((index, rows[n * n_samples : (n + 1) * n_samples]) for n, index in enumerate(indices))
         if progress is not None:

@@ -27,7 +27,6 @@ def row(answer, *, finished=True):
 def small(monkeypatch, lm):
     monkeypatch.setattr(on_policy, "CHUNK", 3)
     monkeypatch.setattr(on_policy, "fact_questions", lambda: FACTS)
-    monkeypatch.setattr(lm, "token_budget", lm.token_budget)  # put back after each test
     monkeypatch.setattr(LanguageModel, "from_pretrained", lambda name: lm)
 
 
@@ -158,8 +157,9 @@ def test_other_settings_and_other_questions_are_refused(data, tmp_path, monkeypa
     with pytest.raises(SystemExit, match="other questions"):
         run(data, tmp_path / "out")
     monkeypatch.setattr(on_policy, "INSTRUCTION", "{question}")
+    monkeypatch.setattr(on_policy, "TOKEN_BUDGET", 50_000)
     with pytest.raises(SystemExit, match="another instruction and token_budget"):
-        run(data, tmp_path / "out", "--token-budget", "50")
+        run(data, tmp_path / "out")
 
 
 def test_questions(data, tmp_path):

@@ -3,6 +3,7 @@ import torch
 from transformers import GenerationConfig
 
 from halluscope.errors import ContextWindowError, InputError
+from halluscope.lm import generation
 from halluscope.lm.generation import Sampling, generate_answers, sample_answers
 from halluscope.lm.language_model import LanguageModel
 from tests.tiny import FAMILIES, tiny_model, tiny_tokenizer
@@ -137,7 +138,8 @@ def test_refused_prompts_are_named(lm):
         generate_answers(lm, ["Who?"], max_new_tokens=0)
 
 
-def test_progress_counts_prompts(lm):
+def test_progress_counts_prompts(lm, monkeypatch):
+    monkeypatch.setattr(generation, "TOKEN_BUDGET", 100)
     done = []
     small = LanguageModel(lm.model, lm.tokenizer, token_budget=100)
     generate_answers(small, PROMPTS, max_new_tokens=NEW, progress=done.append)
@@ -183,7 +185,8 @@ def test_samples_come_back_with_their_seed_and_leave_torch_alone(lm):
     assert sample_answers(lm, PROMPTS, 3, sampling=other, max_new_tokens=NEW) != first
 
 
-def test_a_cold_sample_is_the_greedy_answer(lm):
+def test_a_cold_sample_is_the_greedy_answer(lm, monkeypatch):
+    monkeypatch.setattr(generation, "TOKEN_BUDGET", 200)
     cold = Sampling(temperature=1e-4)
     greedy = generate_answers(lm, PROMPTS, max_new_tokens=NEW)
     small = LanguageModel(lm.model, lm.tokenizer, token_budget=200)  # several batches
