@@ -2,10 +2,10 @@
 
 Times the shipped detector side by side with what reading an answer costs anyway: the bare forward pass over
 the same tokens, and the usual loop of one pair at a time with all hidden states copied to NumPy. One warm
-call for prompts and answers of several lengths, and files of pairs with two answers to a prompt, and with
-one answer and nothing in common. Contestants take turns in one process; what counts are the ratios within a
-round, of which the median is reported. Nothing else should be at work on the machine. Writes
-``benchmarks/results/speed/MODEL.json`` after each part.
+call for prompts and answers of several lengths, files of pairs with two answers to a prompt, and with one
+answer and nothing in common, and training against two such passes. Contestants take turns in one process;
+what counts are the ratios within a round, of which the median is reported. Nothing else should be at work on
+the machine. Writes ``benchmarks/results/speed/MODEL.json`` after each part.
 """
 
 from __future__ import annotations
@@ -50,13 +50,17 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", default=DTYPES, help="of the language model's weights")
     parser.add_argument("--rounds", type=int, default=5, help="turns of every contestant")
     parser.add_argument("--pairs", type=int, default=400, help="pairs of a file")
+    parser.add_argument(
+        "--trained", type=int, default=2000, help="pairs to train on, in a third of the rounds"
+    )
     arguments = parser.parse_args()
     results: dict[str, Any] = {
         "command": f"python -m benchmarks.speed --data DIR --model {arguments.model} "
-        f"--dtypes {' '.join(arguments.dtypes)} --rounds {arguments.rounds} --pairs {arguments.pairs}",
+        f"--dtypes {' '.join(arguments.dtypes)} --rounds {arguments.rounds} --pairs {arguments.pairs} "
+        f"--trained {arguments.trained}",
         "threads": torch.get_num_threads(),
     }
-    pairs = two_answers(arguments.data, arguments.pairs)
+    pairs, labelled = (two_answers(arguments.data, n) for n in (arguments.pairs, arguments.trained))
     RESULTS.mkdir(exist_ok=True)
     for dtype in arguments.dtypes:
         lm = LanguageModel.from_pretrained(arguments.model, dtype=getattr(torch, dtype))
@@ -64,6 +68,7 @@ def main() -> None:
         parts: dict[str, Callable[[], Any]] = {
             "calls": partial(single_calls, detector, arguments.rounds),
             "files": partial(files, detector, pairs, arguments.rounds),
+            "training": partial(training, detector, labelled, max(1, arguments.rounds // 3)),
         }
         results[dtype] = {}
         for name, measured in parts.items():
@@ -115,7 +120,18 @@ def files(detector: Detector, pairs: Sequence[Pair], rounds: int) -> dict[str, A
     return found
 
 
-def against(base: str, contestants: Contestants, rounds: int) -> dict[str, Any]:
+def training(detector: Detector, pairs: Sequence[Pair], rounds: int) -> dict[str, Any]:
+    """A detector trained, against two bare passes over the tokens that it reads."""
+    lm = detector.lm
+    tokens = [pair.ids for pair in without_primer(detector).tokenize(pairs)]
+    contestants: Contestants = {
+        BARE: partial(each, forward, lm, [*tokens, *tokens]),
+        OURS: lambda: Detector(lm, progress=False).fit(pairs),
+    }
+    return {"pairs": len(pairs), **against(BARE, contestants, rounds, warm_up=False)}
+
+
+def against(base: str, contestants: Contestants, rounds: int, *, warm_up: bool = True) -> dict[str, Any]:
     """Median milliseconds of each contestant, and how many times as long as one of them it takes.
 
     Parameters
@@ -124,17 +140,19 @@ def against(base: str, contestants: Contestants, rounds: int) -> dict[str, Any]:
         The contestant that all are compared with, round by round.
     contestants : mapping of str to callable
     rounds : int
-        Turns of each, after one that is not counted.
+        Turns of each that count.
+    warm_up : bool, default True
+        Whether a turn that is not counted comes before them.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(rounds + 1):
+    for turn in range(rounds + warm_up):
         # a new order every round: nobody always follows the one who fills the caches
         names = np.random.default_rng(turn).permutation(list(contestants))
         for name in names:
             start = time.perf_counter()
             contestants[name]()
             seconds[name].append(time.perf_counter() - start)
-    counted = {name: np.array(taken[1:]) for name, taken in seconds.items()}
+    counted = {name: np.array(taken[warm_up:]) for name, taken in seconds.items()}
     return {
         "milliseconds": {name: float(np.median(taken)) * 1000 for name, taken in counted.items()},
         "ratio": {

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from halluscope.lm.anatomy import all_modules, running_device
+from halluscope.lm.anatomy import running_device
+from halluscope.lm.weights import state_of_weights
 
-_SAMPLED = 12  # weights of which a value is looked at
 _LASTING = 2  # primers: one, and that of another detector on the same model
 _PASSING = 2**29  # bytes of keys and values: beside the beginning in use, as many as fit
 
@@ -91,7 +91,7 @@ class Beginnings:
         primer : tuple of int
             First tokens of `ids`, perhaps all; kept beyond `release`.
         """
-        weights = self._state_of_weights()
+        weights = state_of_weights(self._decoder)
         if weights != self._weights:
             self._lasting.clear()
             self._passing.clear()
@@ -120,23 +120,3 @@ class Beginnings:
         while len(self._lasting) > _LASTING:
             self._lasting.popitem(last=False)
         return self._lasting[primer]
-
-    def _state_of_weights(self) -> tuple[Any, ...]:
-        """Changes when weights are trained, loaded, moved or merged, and when adapters are switched."""
-        modules = all_modules(self._decoder)
-        held = [table for module in modules for table in (module._parameters, module._buffers)]
-        weights = [weight for table in held for weight in table.values() if weight is not None]
-        versions = tuple(
-            (weight.data_ptr(), weight.dtype, -1 if weight.is_inference() else weight._version)
-            for weight in weights
-        )
-        # what writes into the data itself leaves no version behind, but changes the first block's weights
-        sample = tuple(
-            weight.detach().flatten()[0].item() for weight in weights[:_SAMPLED] if not weight.is_meta
-        )
-        adapters = tuple(
-            (module._disable_adapters, str(getattr(module, "active_adapters", "")))
-            for module in modules
-            if "_disable_adapters" in module.__dict__
-        )
-        return (versions, sample, adapters)

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from halluscope.lm.primer import Primer
 from halluscope.lm.pull import pull, pulled_folder
 from halluscope.lm.recording import LayerState, collate, visit_layers
 from halluscope.lm.tokens import PairTokenizer, TokenizedPair
+from halluscope.lm.weights import state_of_weights
 from halluscope.records import Answer, Pair, Prompt, as_pairs
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class LanguageModel:
         self.token_budget = token_budget or (
             _CPU_TOKEN_BUDGET if self.device.type == "cpu" else _DEVICE_TOKEN_BUDGET
         )
+        self._fingerprinted: tuple[tuple[Any, ...], str] = ((), "")
         self._tokenize = PairTokenizer(tokenizer, self.context_window, self._vocabulary_size)
         self._make_unshared()
 
@@ -145,10 +146,13 @@ class LanguageModel:
     def _vocabulary_size(self) -> int:
         return int(self.model.get_input_embeddings().weight.shape[0])
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """Digest by which a detector knows this model; the same in every dtype."""
-        return fingerprint(self.model, self.tokenizer)
+        """Digest by which a detector knows this model; the same in every dtype, not once trained on."""
+        weights = state_of_weights(self.model)
+        if weights != self._fingerprinted[0]:
+            self._fingerprinted = (weights, fingerprint(self.model, self.tokenizer))
+        return self._fingerprinted[1]
 
     def tokenize(
         self, prompt: Prompt, answer: Answer, context: str | None = None, *, primer: Primer = ()

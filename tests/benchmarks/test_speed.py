@@ -5,7 +5,19 @@ from functools import partial
 
 import pytest
 
-from benchmarks.speed import BARE, LOOP, OURS, UNPRIMED, against, files, one_answer, some_ids, without_primer
+from benchmarks import speed
+from benchmarks.speed import (
+    BARE,
+    LOOP,
+    OURS,
+    UNPRIMED,
+    against,
+    files,
+    one_answer,
+    some_ids,
+    training,
+    without_primer,
+)
 from benchmarks.speed_table import calls_table, files_table
 from halluscope.records import as_pairs
 from tests.samples import labelled_records
@@ -35,6 +47,15 @@ def test_one_answer_a_prompt_and_nothing_in_common(detector):
     assert len({pair.prompt[0] for pair in alone}) == 6
     tokenized = without_primer(detector).tokenize(alone)
     assert [pair.ids for pair in tokenized] == [(*pair.prompt, *pair.answer) for pair in alone]
+
+
+def test_training_is_measured_once_without_warming_up(detector, monkeypatch):
+    fitted = []
+    monkeypatch.setattr(speed.Detector, "fit", lambda self, pairs: fitted.append(len(pairs)))
+    found = training(detector, PAIRS, 2)
+    assert fitted == [12, 12]
+    assert found["pairs"] == 12
+    assert set(found["ratio"]) == {OURS}
 
 
 def test_without_a_primer_the_detector_itself_is_left_alone(detector):

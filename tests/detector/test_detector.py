@@ -227,6 +227,16 @@ def test_another_model_under_a_fitted_detector_is_refused(detector):
         changed.predict_proba(NEW[:2])
 
 
+def test_a_model_that_was_trained_on_under_a_fitted_detector_is_refused(records):
+    model = tiny_model()
+    detector = Detector(LanguageModel(model, tiny_tokenizer()), folds=3, prior=False).fit(records[:40])
+    detector.predict_proba(NEW[:2])
+    with torch.no_grad():
+        model.get_input_embeddings().weight.add_(0.5)
+    with pytest.raises(FingerprintError, match="another language model"):
+        detector.predict_proba(NEW[:2])
+
+
 def test_a_bare_transformers_model_is_refused():
     with pytest.raises(InputError, match=r"LanguageModel\(model, tokenizer\)"):
         Detector(tiny_model("llama")).fit(NEW)

@@ -82,3 +82,14 @@ def test_another_tokenizer_is_another_model(own):
         for t in (plain, other_template, templates, more, tiny_tokenizer(bos=True))
     ]
     assert len({own, *digests}) == 6
+
+
+def test_training_after_the_first_look_is_seen_and_so_is_its_undoing(own):
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    weight = lm.model.get_output_embeddings().weight
+    assert lm.fingerprint == own
+    for expected in (False, True):
+        with torch.no_grad():
+            weight.mul_(-1)
+        assert (lm.fingerprint == own) is expected
+    assert copy.deepcopy(lm).fingerprint == own
