@@ -17,7 +17,7 @@ demo: $(VENV)/.runtime  ## the main job on the default model: two answers judged
 
 test: $(VENV)/.development lint  ## lint, types, and all tests with coverage
 	$(BIN)/halluscope pull
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """A tiny language model, labelled pairs whose two kinds differ, and a detector fitted on them."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts a pool: tiny models lose by more threads
 
@@ -10,6 +11,19 @@ from halluscope.detector import Detector
 from halluscope.lm.language_model import LanguageModel
 from tests.samples import labelled_records
 from tests.tiny import tiny_model, tiny_tokenizer
+
+LONGEST = (
+    "distributed/test_file.py",
+    "test_readme.py",
+    "benchmarks/test_accuracy.py",
+    "evaluation/test_act_vit.py",
+)
+"""Files that take minutes, and are begun first: none is left to one process while the others wait."""
+
+
+def pytest_collection_modifyitems(items):
+    paths = [str(Path(__file__).parent / name) for name in LONGEST]
+    items.sort(key=lambda item: paths.index(str(item.path)) if str(item.path) in paths else len(paths))
 
 
 @pytest.fixture(scope="session")
