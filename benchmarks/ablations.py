@@ -56,7 +56,7 @@ def main() -> None:
             {name: probability[None] for name, probability in found.items()},
         )
     results = {
-        "command": f"python -m benchmarks.ablations --data DIR --model {lm.name}",
+        "command": f"python -m benchmarks.ablations --data DIR --model {lm.name} --limit {arguments.limit}",
         "limit": arguments.limit,
         **compare(scores, sets_of(scores)),
         PERMUTED: chance,

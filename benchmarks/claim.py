@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     results = {
         "command": f"python -m benchmarks.claim --data DIR{' --on-policy DIR' if options.on_policy else ''}"
-        f" --model {lm.name}",
+        f" --model {lm.name} --limit {options.limit}",
         "model": lm.name,
         "limit": options.limit,
         "resamples": RESAMPLES,

@@ -53,7 +53,8 @@ def main() -> None:
         measure(curve)
         limit_size(arguments.cache, arguments.cache_gb)
     results = {
-        "command": f"python -m benchmarks.learning_curve --data DIR --model {lm.name}",
+        "command": f"python -m benchmarks.learning_curve --data DIR --model {lm.name} --limit {arguments.limit}"
+        f" --sizes {' '.join(map(str, arguments.sizes))} --draws {arguments.draws}",
         "model": lm.name,
         "limit": arguments.limit,
         "draws": arguments.draws,
