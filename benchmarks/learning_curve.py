@@ -53,8 +53,9 @@ def main() -> None:
         measure(curve)
         limit_size(arguments.cache, arguments.cache_gb)
     results = {
-        "command": f"python -m benchmarks.learning_curve --data DIR --model {lm.name} --limit {arguments.limit}"
-        f" --sizes {' '.join(map(str, arguments.sizes))} --draws {arguments.draws}",
+        "command": f"python -m benchmarks.learning_curve --data DIR --model {lm.name}"
+        f" --limit {arguments.limit} --sizes {' '.join(map(str, arguments.sizes))}"
+        f" --draws {arguments.draws}",
         "model": lm.name,
         "limit": arguments.limit,
         "draws": arguments.draws,

@@ -69,8 +69,8 @@ def main() -> None:
         )
     corpora = views[0]
     results: dict[str, Any] = {
-        "command": f"python -m benchmarks.transfer --data DIR --model {arguments.model} --limit {arguments.limit}"
-        f" --each {arguments.each}",
+        "command": f"python -m benchmarks.transfer --data DIR --model {arguments.model}"
+        f" --limit {arguments.limit} --each {arguments.each}",
         "model": arguments.model,
         "limit": arguments.limit,
         "each": arguments.each,

@@ -153,8 +153,9 @@ def _evidence_directions(states: npt.NDArray[np.float32], rows: npt.NDArray[np.i
 
 def _ridge_direction(x: Tensor, y: Tensor, penalty: float, weight: Tensor | None = None) -> Tensor:
     """Direction (d,) for states x (n, d), which are lost; their standardised coordinates may be weighted."""
-    mean = x.mean(dim=0)
-    unit = x.std(dim=0).clamp_min(_CONSTANT * x.abs().mean().clamp_min(1e-12))
+    mean, deviation = x.mean(dim=0), x.std(dim=0)
+    # a coordinate that is constant but for rounding has no say: in units of infinity it is zero
+    unit = deviation.where(deviation > _CONSTANT * x.abs().mean(), torch.inf)
     if weight is not None:
         unit = unit / weight
     z = x.sub_(mean).div_(unit)
