@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TRUE_ANSWER := Elon Musk is a South African-born entrepreneur, inventor, and business magnate.
 FALSE_ANSWER := Elon Musk is a renowned pastry chef from rural France, known for inventing the world's first croissant-flavored ice cream.
 
-.PHONY: demo test lint models tables clean
+.PHONY: demo test lint models tables peers clean
 
 demo: $(VENV)/.runtime  ## the main job on the default model: two answers judged, one figure
 	$(BIN)/halluscope pull
@@ -32,6 +32,15 @@ models: $(VENV)/.development  ## rebuild the shipped detectors and their model c
 tables: $(VENV)/.development  ## render the README's tables from the benchmarks' results
 	$(BIN)/python -m benchmarks.tables
 
+peers: .venv-peers/.installed  ## other libraries, in an environment of their own, for python -m benchmarks.peers
+
+# they need versions of each other's dependencies that exclude each other, none of which scoring an answer needs
+.venv-peers/.installed: benchmarks/peers/dependencies.txt benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers/dependencies.txt
+	.venv-peers/bin/python -m pip install --quiet --no-deps --ignore-requires-python -r benchmarks/peers/requirements.txt
+	touch $@
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -45,4 +54,4 @@ $(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@ $(VENV)/.runtime
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) .venv-peers demo build dist

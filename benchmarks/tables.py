@@ -24,6 +24,7 @@ from benchmarks.accuracy_tables import (
 )
 from benchmarks.claim_table import claim_table, load_claim
 from benchmarks.learning_curve import learning_curve_table
+from benchmarks.peers.table import load_peers, peers_table
 from benchmarks.speed_table import (
     breakdown_table,
     calls_table,
@@ -113,6 +114,7 @@ TABLES: dict[Path, dict[str, Callable[[], str]]] = {
         "memory": lambda: memory_table(load_speed(DEFAULT_MODEL, memory.RESULTS)),
         "breakdown": lambda: breakdown_table(load_speed(DEFAULT_MODEL, breakdown.RESULTS)),
         "spread": lambda: spread_table(load_speed(DEFAULT_MODEL, spread.RESULTS)),
+        "peers": lambda: peers_table(load_peers()),
         "primer": lambda: primer_table(load_results(DEFAULT_MODEL), load_results(DEFAULT_MODEL, "no_primer")),
         "ablations": ablations_table,
         "transfer": transfer_table,
