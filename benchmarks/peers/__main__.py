@@ -3,9 +3,8 @@
 Libraries that can score a given answer from hidden states score the same files as the shipped detector: short
 questions with two answers to most prompts, and one answer to each prompt without anything in common. Each
 contestant runs in a process of its own and takes turns with the others, in a new order every round, nobody
-else at work. Reported are milliseconds a pair, how many times as long as halluscope it takes in the same
-round, and peak resident memory of a turn beyond what was there before it. One that cannot run is named with
-its error. Writes ``benchmarks/results/peers/MODEL.json``.
+else at work. Reported are milliseconds a pair, and how many times as long as halluscope it takes in the same
+round. One that cannot run is named with its error. Writes ``benchmarks/results/peers/MODEL.json``.
 """
 
 from __future__ import annotations
@@ -92,8 +91,8 @@ def measure(task: dict[str, Any], rounds: int, peers_python: str) -> dict[str, A
     Returns
     -------
     dict
-        ``files``: for each, its number of pairs and the contestants' milliseconds a pair, megabytes and ratio
-        to `OURS`; ``errors``: what those said that could not run.
+        ``files``: for each, its number of pairs and the contestants' milliseconds a pair and ratio to `OURS`;
+        ``errors``: what those said that could not run.
     """
     errors: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -122,25 +121,23 @@ def measure(task: dict[str, Any], rounds: int, peers_python: str) -> dict[str, A
                         else:
                             turns.setdefault(name, []).append(said)
                     advance(1)
-                counted = {name: taken[1:] for name, taken in turns.items()}
-                found[file] = {"pairs": len(pairs), "contestants": compare(counted, len(pairs))}
+                found[file] = {"pairs": len(pairs), "contestants": compare(turns, len(pairs))}
         for worker in workers.values():
             worker.kill()
     return {"files": found, "errors": errors}
 
 
 def compare(turns: dict[str, list[dict[str, float]]], n: int) -> dict[str, dict[str, float]]:
-    """Medians of some contestants' turns on n pairs, and their ratios to `OURS` in the same round."""
-    seconds = {name: np.array([turn["seconds"] for turn in taken]) for name, taken in turns.items()}
+    """Medians of some contestants' turns but the first, and their ratios to `OURS` in the same round."""
+    seconds = {name: np.array([turn["seconds"] for turn in taken[1:]]) for name, taken in turns.items()}
     found = {}
-    for name, taken in turns.items():
+    for name in turns:
         ratio = seconds[name] / seconds[OURS]
         found[name] = {
             "milliseconds": float(np.median(seconds[name])) * 1000 / n,
             "ratio": float(np.median(ratio)),
             "low": float(ratio.min()),
             "high": float(ratio.max()),
-            "megabytes": float(np.max([turn["megabytes"] for turn in taken])),
         }
     return found
 

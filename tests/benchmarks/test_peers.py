@@ -44,10 +44,10 @@ def test_a_worker_takes_turns_and_one_that_cannot_run_is_named(detector, model_f
 
 def test_ratios_are_of_the_same_round(monkeypatch):
     monkeypatch.setattr(peers, "OURS", "a")
-    turns = {"a": [1.0, 2.0, 4.0], "b": [2.0, 2.0, 12.0]}
-    turns = {name: [{"seconds": s, "megabytes": s} for s in taken] for name, taken in turns.items()}
+    turns = {"a": [9.0, 1.0, 2.0, 4.0], "b": [90.0, 2.0, 2.0, 12.0]}
+    turns = {name: [{"seconds": s} for s in taken] for name, taken in turns.items()}
     found = peers.compare(turns, 10)["b"]
-    assert found == {"milliseconds": 200, "ratio": 2, "low": 1, "high": 3, "megabytes": 12}
+    assert found == {"milliseconds": 200, "ratio": 2, "low": 1, "high": 3}
 
 
 def test_without_an_environment_or_results(tmp_path):
