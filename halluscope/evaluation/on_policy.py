@@ -55,8 +55,7 @@ REFUSALS = (
 SHORT = 2
 #: Words that stand in any sentence: in lower case they name nothing, in capitals a country's code, say.
 _FUNCTION_WORDS = frozenset(
-    {"and", "are", "as", "at", "be", "but", "by", "for", "he", "her", "his", "if", "in", "is", "it", "may"}
-    | {"me", "my", "no", "not", "of", "on", "or", "our", "she", "so", "to", "us", "was", "we", "with"}
+    {"and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "is", "it", "of", "on", "or", "so", "to"}
 )
 _NO_PLURAL = 3  # words of up to so many letters may end in an "s" of their own: "gas", "bus"
 #: Without "one", which stands in too many sentences.
@@ -146,15 +145,15 @@ def contains_alias(answer: str, aliases: Iterable[str]) -> bool:
         True if the words of an alias stand in the answer, one after the other and each whole: "New York" is
         in "New York City", "Iran" is not in "Tirana". The last word may be in the plural or lose its own
         "s": "clones" are an answer where "clone" is. Case counts for aliases of one or two letters, and for
-        words like "and", which must be in capitals to name something.
+        words like "and", which must be in capitals to name something, or be all that is said.
     """
     exact = " ".join(_words(answer))
     folded = exact.casefold()
     for alias in aliases:
         words = " ".join(_words(alias))
-        common = words.casefold() in _FUNCTION_WORDS
-        if common and words.islower():
-            found = False
+        common = alias.casefold() in _FUNCTION_WORDS
+        if common and alias.islower():
+            found = folded == alias
         elif common or (0 < len(words) <= SHORT and words.isalpha()):
             found = _stands_in(words, exact)
         else:

@@ -87,4 +87,7 @@ def test_an_answer_is_recorded_alike_alone_and_among_others(lm, labelled, record
     alone = LabelledPairs(labelled.pairs[2:3], labelled.hallucinated[2:3], labelled.groups[2:3])
     for name in EXTRAS:
         found = record_pairs(lm, alone, extras=[name]).recorded(name)
-        assert found == pytest.approx(recorded.recorded(name)[2:3], rel=1e-4, abs=1e-5)
+        rounding = (
+            1e-3 if found.dtype == np.float16 else 1e-4
+        )  # stored in half precision, neighbours differ so
+        assert found == pytest.approx(recorded.recorded(name)[2:3], rel=rounding, abs=1e-5)
