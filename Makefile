@@ -34,7 +34,7 @@ tables: $(VENV)/.development  ## render the README's tables from the benchmarks'
 
 peers: .venv-peers/.installed  ## other libraries, in an environment of their own, for python -m benchmarks.peers
 
-# they need versions of each other's dependencies that exclude each other, none of which scoring an answer needs
+# their own requirements exclude some versions of constraints.txt: dependencies.txt has what scoring an answer needs
 .venv-peers/.installed: benchmarks/peers/dependencies.txt benchmarks/peers/requirements.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers/dependencies.txt
