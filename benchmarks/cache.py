@@ -48,17 +48,8 @@ RECORDING = tuple(
     f"lm/{name}.py"
     for name in (
         *("anatomy", "batching", "beginning", "encoding", "language_model", "layout", "messages", "offsets"),
-        *(
-            "packer",
-            "packing",
-            "packing_trial",
-            "prediction",
-            "primer",
-            "recording",
-            "stored",
-            "tokens",
-            "weights",
-        ),
+        *("packer", "packing", "packing_trial", "prediction", "primer", "recording", "stored", "tokens"),
+        *("weights",),
     )
 )
 DETECTOR = (*RECORDING, "surfaces", "features", "detector", "folds.py", "evaluation/evaluate.py")

@@ -18,7 +18,7 @@ LONGEST = (
     "benchmarks/test_accuracy.py",
     "evaluation/test_act_vit.py",
 )
-"""Files that take minutes, and are begun first: none is left to one process while the others wait."""
+"""Files that take longest, and are begun first: none is left to one process while the other waits."""
 
 
 def pytest_collection_modifyitems(items):
