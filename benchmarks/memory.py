@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.resident import peak_megabytes
 from benchmarks.speed import some_ids, two_answers, without_primer
 from halluscope import Detector, LanguageModel
 from halluscope.detector.shipped import shipped_detector
@@ -128,15 +129,6 @@ def many_pairs(data: Path, n: int) -> Sequence[Pair]:
             for pair in [pairs[number % len(pairs)]]
         ]
     )
-
-
-def peak_megabytes(*, reset: bool = False) -> float:
-    """Peak resident memory of this process; with `reset`, what it is now, from which peaks count anew."""
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5")
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -62,6 +62,23 @@ def files_table(results: Results | None) -> str:
     return "\n".join([*lines, "", _made_by(results)])
 
 
+def training_table(results: Results | None) -> str:
+    """Training against two bare passes over the same tokens."""
+    dtypes = [dtype for dtype in DTYPES if results and "training" in results.get(dtype, ())]
+    if results is None or not dtypes:
+        return "Not measured yet for this version."
+    lines = [
+        "| dtype | pairs | two bare passes, s | training, s | times as long |",
+        "|---|---|---|---|---|",
+    ]
+    for dtype in dtypes:
+        found = results[dtype]["training"]
+        bare, ours = (found["milliseconds"][who] / 1000 for who in (BARE, OURS))
+        ratio = _ratio(found["ratio"][OURS])
+        lines.append(f"| {dtype} | {found['pairs']} | {bare:.0f} | {ours:.0f} | {ratio} |")
+    return "\n".join([*lines, "", _made_by(results)])
+
+
 def breakdown_table(results: Results | None) -> str:
     """A call cut short after each step, as a multiple of the bare forward pass."""
     if results is None:

@@ -32,6 +32,7 @@ from benchmarks.speed_table import (
     load_speed,
     memory_table,
     spread_table,
+    training_table,
 )
 from benchmarks.transfer_table import transfer_table
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
@@ -111,6 +112,7 @@ TABLES: dict[Path, dict[str, Callable[[], str]]] = {
         **{f"claim {model}": _claim(model) for model in KNOWN_MODELS},
         **{f"speed calls {model}": _speed(calls_table, model) for model in KNOWN_MODELS},
         **{f"speed files {model}": _speed(files_table, model) for model in KNOWN_MODELS},
+        **{f"speed training {model}": _speed(training_table, model) for model in KNOWN_MODELS},
         "memory": lambda: memory_table(load_speed(DEFAULT_MODEL, memory.RESULTS)),
         "breakdown": lambda: breakdown_table(load_speed(DEFAULT_MODEL, breakdown.RESULTS)),
         "spread": lambda: spread_table(load_speed(DEFAULT_MODEL, spread.RESULTS)),

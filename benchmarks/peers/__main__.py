@@ -3,19 +3,21 @@
 Libraries that can score a given answer from hidden states score the same files as the shipped detector: short
 questions with two answers to most prompts, and one answer to each prompt without anything in common. Each
 contestant runs in a process of its own and takes turns with the others, in a new order every round, nobody
-else at work. Reported are milliseconds a pair, and how many times as long as halluscope it takes in the same
-round. One that cannot run is named with its error. Writes ``benchmarks/results/peers/MODEL.json``.
+else at work. Reported are milliseconds a pair, how many times as long as halluscope it takes in the same
+round, and the peak of its resident memory beyond what it was when all was loaded. One that cannot run is
+named with its error. Writes ``benchmarks/results/peers/MODEL.json`` after each file.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from halluscope.records import Pair
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "peers"
+Turn = Mapping[str, float]
 OURS = "halluscope, no primer"
 """What others are compared with: it reads the same tokens."""
 
@@ -54,16 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(f"{options.peers_python} is not there: run first make peers")
     files = read_files(options.data, options.pairs)
     task = {"model": str(pulled_folder(DEFAULT_MODEL)), "dtype": options.dtype, "files": files}
-    results = {
+    results: dict[str, Any] = {
         "command": f"python -m benchmarks.peers --data DIR --dtype {options.dtype} "
         f"--rounds {options.rounds} --pairs {options.pairs}",
         "threads": torch.get_num_threads(),
-        **measure(task, options.rounds, options.peers_python),
     }
+    for measured in measure(task, options.rounds, options.peers_python):
+        results |= measured
+        with written_whole(RESULTS / f"{DEFAULT_MODEL}.json") as unfinished:
+            unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=1))
-    RESULTS.mkdir(exist_ok=True)
-    with written_whole(RESULTS / f"{DEFAULT_MODEL}.json") as unfinished:
-        unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def read_files(data: Path, n: int) -> dict[str, list[Given]]:
@@ -85,59 +88,69 @@ def as_given(detector: Detector, pairs: Sequence[Pair]) -> list[Given]:
     return found
 
 
-def measure(task: dict[str, Any], rounds: int, peers_python: str) -> dict[str, Any]:
+def measure(task: dict[str, Any], rounds: int, peers_python: str) -> Iterator[dict[str, Any]]:
     """Turns of all contestants on all files.
 
-    Returns
-    -------
+    Yields
+    ------
     dict
-        ``files``: for each, its number of pairs and the contestants' milliseconds a pair and ratio to `OURS`;
-        ``errors``: what those said that could not run.
+        After each file, what is measured so far. ``files``: for each, its number of pairs and what `compare`
+        gives; ``errors``: what those said that could not run.
+
+    Raises
+    ------
+    SystemExit
+        If `OURS` could not run: there is nothing to compare with.
     """
     errors: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         job = Path(folder) / "job.json"
         job.write_text(json.dumps(task), encoding="utf-8")
         workers = {}
         for name, (_, own, _) in CONTESTANTS.items():
             worker = start(sys.executable if own else peers_python, name, job)
+            running.callback(worker.kill)
             said = hear(worker)
             if "error" in said:
                 errors[name] = said["error"]
             else:
                 workers[name] = worker
-        found = {}
         with progress_bar("Taking turns", len(task["files"]) * (rounds + 1)) as advance:
             for file, pairs in task["files"].items():
-                turns: dict[str, list[dict[str, float]]] = {}
+                turns: dict[str, list[Turn]] = {}
                 for turn in range(rounds + 1):
                     # a new order every round: nobody always follows the one who fills the caches
                     for name in np.random.default_rng(turn).permutation(list(workers)):
                         said = ask(workers[name], file)
                         if "error" in said:
                             errors[name] = said["error"]
-                            workers.pop(name).kill()
+                            del workers[name]
                             turns.pop(name, None)
                         else:
                             turns.setdefault(name, []).append(said)
+                    if OURS in errors:
+                        raise SystemExit(f"{OURS} could not run: {errors[OURS]}")
                     advance(1)
                 found[file] = {"pairs": len(pairs), "contestants": compare(turns, len(pairs))}
-        for worker in workers.values():
-            worker.kill()
-    return {"files": found, "errors": errors}
+                yield {"files": found, "errors": errors}
 
 
-def compare(turns: dict[str, list[dict[str, float]]], n: int) -> dict[str, dict[str, float]]:
+def compare(turns: Mapping[str, Sequence[Turn]], n: int) -> dict[str, dict[str, float]]:
     """Medians of some contestants' turns but the first, and their ratios to `OURS` in the same round."""
-    seconds = {name: np.array([turn["seconds"] for turn in taken[1:]]) for name, taken in turns.items()}
+    counted = {
+        name: {key: np.array([turn[key] for turn in taken[1:]]) for key in ("seconds", "megabytes")}
+        for name, taken in turns.items()
+    }
     found = {}
-    for name in turns:
-        ratio = seconds[name] / seconds[OURS]
+    for name, of_turns in counted.items():
+        ratio = of_turns["seconds"] / counted[OURS]["seconds"]
         found[name] = {
-            "milliseconds": float(np.median(seconds[name])) * 1000 / n,
+            "milliseconds": float(np.median(of_turns["seconds"])) * 1000 / n,
             "ratio": float(np.median(ratio)),
             "low": float(ratio.min()),
             "high": float(ratio.max()),
+            "megabytes": float(np.median(of_turns["megabytes"])),
         }
     return found
 
@@ -156,8 +169,9 @@ def start(python: str, name: str, job: Path) -> subprocess.Popen[str]:
 
 
 def ask(worker: subprocess.Popen[str], file: str) -> dict[str, Any]:
-    """Have a worker score a file."""
-    print(file, file=worker.stdin, flush=True)
+    """Have a worker score a file; an error if it is gone."""
+    with contextlib.suppress(BrokenPipeError):
+        print(file, file=worker.stdin, flush=True)
     return hear(worker)
 
 

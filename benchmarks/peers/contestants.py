@@ -54,6 +54,18 @@ def usual_loop(folder: str, dtype: str) -> Score:
     return score
 
 
+def bare_forward(folder: str, dtype: str) -> Score:
+    """One pair at a time, the forward pass alone; a logit stands for a score."""
+    model, _ = load(folder, dtype)
+
+    def score(pairs: Sequence[Pair]) -> list[float]:
+        sequences = ([*pair["prompt_ids"], *pair["answer_ids"]] for pair in pairs)
+        with torch.inference_mode():
+            return [float(model(torch.tensor([ids])).logits[0, -1, 0]) for ids in sequences]
+
+    return score
+
+
 def halluscope(folder: str, dtype: str, *, primed: bool = True) -> Score:
     """The shipped detector."""
     from benchmarks.speed import without_primer
@@ -209,6 +221,7 @@ CONTESTANTS: dict[str, tuple[str, bool, Contestant]] = {
     "halluscope": ("all layers", True, halluscope),
     "halluscope, no primer": ("all layers", True, partial(halluscope, primed=False)),
     "usual loop": ("all layers", True, usual_loop),
+    "bare forward": ("nothing", True, bare_forward),
     "probelab, all layers": ("all layers", False, probelab),
     "probelab, one layer": ("two thirds of the layers", False, partial(probelab, share=2 / 3)),
     "probelab with its own collector": ("all layers", False, probelab_collector),

@@ -25,13 +25,13 @@ def peers_table(results: dict[str, Any] | None) -> str:
     for file, found in results["files"].items():
         lines += [
             f"| {found['pairs']} pairs, {file} | reads | ms a pair "
-            "| times as long as halluscope without a primer |",
-            "|---|---|---|---|",
+            "| times as long as halluscope without a primer | MB beyond what is loaded |",
+            "|---|---|---|---|---|",
         ]
         for name, row in sorted(found["contestants"].items(), key=lambda item: item[1]["milliseconds"]):
             lines.append(
                 f"| {name} | {CONTESTANTS[name][0]} | {row['milliseconds']:.1f} "
-                f"| {row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f}) |"
+                f"| {row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f}) | {row['megabytes']:.0f} |"
             )
         lines.append("")
     lines += [f"{name} could not run: `{error}`.\n" for name, error in results["errors"].items()]

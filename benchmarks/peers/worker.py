@@ -1,7 +1,7 @@
 """One contestant in a process of its own: ``python -m benchmarks.peers.worker NAME JOB``.
 
 Reads the names of files from its input, scores them, and writes a line of JSON for each: the seconds that it
-took, or an error.
+took and the megabytes that its resident memory peaked at beyond what it was when all was loaded; or an error.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.contestants import CONTESTANTS
+from benchmarks.resident import peak_megabytes
 
 
 def main(name: str, job: str) -> None:
@@ -34,15 +35,17 @@ def main(name: str, job: str) -> None:
         answer(error=describe(error))
         return
     answer(ready=True)
+    before = peak_megabytes(reset=True)
     for line in sys.stdin:
         pairs = task["files"][line.strip()]
         try:
+            peak_megabytes(reset=True)
             start = time.perf_counter()
             scores = [float(value) for value in score(pairs)]
             seconds = time.perf_counter() - start
             if len(scores) != len(pairs) or not all(map(math.isfinite, scores)):
                 raise ValueError(f"{len(scores)} scores, not all finite, for {len(pairs)} pairs")
-            answer(seconds=seconds)
+            answer(seconds=seconds, megabytes=peak_megabytes() - before)
         except Exception as error:
             answer(error=describe(error))
 

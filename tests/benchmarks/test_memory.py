@@ -1,18 +1,9 @@
-"""Memory is read where it is taken, and more of it is told as more."""
+"""Every contestant is run, and what it takes is told by name."""
 
-import numpy as np
 import pytest
 
 from benchmarks import memory
 from benchmarks.speed_table import memory_table
-
-
-@pytest.mark.skipif(not memory.Path("/proc/self/clear_refs").exists(), reason="read from Linux' /proc")
-def test_what_was_taken_and_given_back_is_still_told():
-    before = memory.peak_megabytes(reset=True)
-    np.ones(50 * 2**20, dtype=np.uint8).sum()
-    assert 45 < memory.peak_megabytes() - before < 100
-    assert memory.peak_megabytes(reset=True) - before < 45
 
 
 def test_as_many_pairs_as_wanted(tmp_path, monkeypatch):

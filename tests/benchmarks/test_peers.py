@@ -1,6 +1,7 @@
 """Contestants in processes of their own take turns, and one that cannot run is named with its error."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -31,23 +32,54 @@ def test_a_worker_takes_turns_and_one_that_cannot_run_is_named(detector, model_f
     monkeypatch.setattr(peers, "OURS", "usual loop")
     files = {"short": peers.as_given(detector, PAIRS), "one": peers.as_given(detector, PAIRS[:1])}
     task = {"model": str(model_folder), "dtype": "float32", "files": files}
-    found = peers.measure(task, 2, sys.executable)
+    first, found = ({**each, "files": {**each["files"]}} for each in peers.measure(task, 2, sys.executable))
+    assert list(first["files"]) == ["short"]
     assert found["errors"] == {"concept-probes": "ModuleNotFoundError: No module named 'concept_probes'"}
     assert [found["files"][name]["pairs"] for name in files] == [4, 1]
     row = found["files"]["short"]["contestants"]["usual loop"]
     assert (row["ratio"], row["low"], row["high"]) == (1, 1, 1)
     assert row["milliseconds"] > 0
+    assert row["megabytes"] >= 0
     lines = peers_table({"command": "c", "threads": 1, **found}).splitlines()
     assert sum(line.startswith("| usual loop | all layers |") for line in lines) == 2
     assert any("could not run" in line for line in lines)
 
 
+ANSWERS_ONCE = """
+print('{"ready": true}', flush=True)
+input()
+print('{"seconds": 1, "megabytes": 1}', flush=True)
+"""
+ANSWERS = ANSWERS_ONCE + 'while input(): print(\'{"seconds": 2, "megabytes": 2}\', flush=True)'
+
+
+@pytest.mark.parametrize("ours", ["dies", "lives"])
+def test_a_worker_that_dies_is_named(monkeypatch, ours):
+    spoken = {"dies": ANSWERS_ONCE, "lives": ANSWERS}
+    started = subprocess.Popen
+
+    def start(command, **options):
+        return started([sys.executable, "-c", spoken[command[3]]], **options)
+
+    monkeypatch.setattr(peers.subprocess, "Popen", start)
+    monkeypatch.setattr(peers, "CONTESTANTS", dict.fromkeys(spoken, ("", True, None)))
+    monkeypatch.setattr(peers, "OURS", ours)
+    measured = peers.measure({"files": {"f": [{}], "g": [{}]}}, 1, sys.executable)
+    if ours == "dies":
+        with pytest.raises(SystemExit, match="dies could not run: ended with"):
+            next(measured)
+    else:
+        found = list(measured)[-1]
+        assert list(found["errors"]) == ["dies"]
+        assert [list(file["contestants"]) for file in found["files"].values()] == [["lives"]] * 2
+
+
 def test_ratios_are_of_the_same_round(monkeypatch):
     monkeypatch.setattr(peers, "OURS", "a")
     turns = {"a": [9.0, 1.0, 2.0, 4.0], "b": [90.0, 2.0, 2.0, 12.0]}
-    turns = {name: [{"seconds": s} for s in taken] for name, taken in turns.items()}
+    turns = {name: [{"seconds": s, "megabytes": 3 * s} for s in taken] for name, taken in turns.items()}
     found = peers.compare(turns, 10)["b"]
-    assert found == {"milliseconds": 200, "ratio": 2, "low": 1, "high": 3}
+    assert found == {"milliseconds": 200, "ratio": 2, "low": 1, "high": 3, "megabytes": 6}
 
 
 def test_without_an_environment_or_results(tmp_path):

@@ -18,7 +18,7 @@ from benchmarks.speed import (
     training,
     without_primer,
 )
-from benchmarks.speed_table import calls_table, files_table
+from benchmarks.speed_table import calls_table, files_table, training_table
 from halluscope.records import as_pairs
 from tests.samples import labelled_records
 
@@ -56,6 +56,12 @@ def test_training_is_measured_once_without_warming_up(detector, monkeypatch):
     assert fitted == [12, 12]
     assert found["pairs"] == 12
     assert set(found["ratio"]) == {OURS}
+    *_, row, _, command = training_table(
+        {"command": "c", "threads": 2, "bfloat16": {}, "float32": {"training": found}}
+    ).splitlines()
+    assert row.startswith("| float32 | 12 |")
+    assert command == "`c`, 2 threads."
+    assert training_table(None) == training_table({"bfloat16": {}}) == "Not measured yet for this version."
 
 
 def test_without_a_primer_the_detector_itself_is_left_alone(detector):
