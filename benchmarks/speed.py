@@ -5,7 +5,8 @@ the same tokens, and the usual loop of one pair at a time with all hidden states
 call for prompts and answers of several lengths, files of pairs with two answers to a prompt, and with one
 answer and nothing in common, and training against two such passes. Contestants take turns in one process;
 what counts are the ratios within a round, of which the median is reported. Nothing else should be at work on
-the machine. Writes ``benchmarks/results/speed/MODEL.json`` after each part.
+the machine. Writes ``benchmarks/results/speed/MODEL.json`` after each part, keeping what it holds of another
+dtype.
 """
 
 from __future__ import annotations
@@ -54,14 +55,9 @@ def main() -> None:
         "--trained", type=int, default=2000, help="pairs to train on, in a third of the rounds"
     )
     arguments = parser.parse_args()
-    results: dict[str, Any] = {
-        "command": f"python -m benchmarks.speed --data DIR --model {arguments.model} "
-        f"--dtypes {' '.join(arguments.dtypes)} --rounds {arguments.rounds} --pairs {arguments.pairs} "
-        f"--trained {arguments.trained}",
-        "threads": torch.get_num_threads(),
-    }
     pairs, labelled = (two_answers(arguments.data, n) for n in (arguments.pairs, arguments.trained))
-    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{arguments.model}.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for dtype in arguments.dtypes:
         lm = LanguageModel.from_pretrained(arguments.model, dtype=getattr(torch, dtype))
         detector = Detector.load(shipped_detector(arguments.model), lm).set_params(progress=False)
@@ -70,11 +66,15 @@ def main() -> None:
             "files": partial(files, detector, pairs, arguments.rounds),
             "training": partial(training, detector, labelled, max(1, arguments.rounds // 3)),
         }
-        results[dtype] = {}
+        results[dtype] = {
+            "command": f"python -m benchmarks.speed --data DIR --model {arguments.model} --dtypes {dtype} "
+            f"--rounds {arguments.rounds} --pairs {arguments.pairs} --trained {arguments.trained}",
+            "threads": torch.get_num_threads(),
+        }
         for name, measured in parts.items():
             results[dtype][name] = measured()
             print(dtype, name, json.dumps(results[dtype][name], indent=1), flush=True)
-            with written_whole(RESULTS / f"{arguments.model}.json") as unfinished:
+            with written_whole(path) as unfinished:
                 unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,33 +22,35 @@ def load_speed(model: str, folder: Path = RESULTS) -> Results | None:
 
 def calls_table(results: Results | None) -> str:
     """One warm call against the bare forward pass."""
-    if results is None:
+    found = _by_dtype(results, "calls")
+    if results is None or not found:
         return "Not measured yet for this version."
     lines = [
         "| dtype | prompt | answer | bare forward, ms | detect | detect without a primer |",
         "|---|---|---|---|---|---|",
     ]
-    for dtype in (dtype for dtype in DTYPES if dtype in results):
-        for call in results[dtype].get("calls", ()):
+    for dtype, calls in found.items():
+        for call in calls:
             ratios = " | ".join(_ratio(call["ratio"][name]) for name in (OURS, UNPRIMED))
             lines.append(
                 f"| {dtype} | {call['prompt']} | {call['answer']} | {call['milliseconds'][BARE]:.0f} "
                 f"| {ratios} |"
             )
-    return "\n".join([*lines, "", _made_by(results)])
+    return "\n".join([*lines, *_commands(results, found)])
 
 
 def files_table(results: Results | None) -> str:
     """Files of pairs against the usual loop."""
-    if results is None:
+    measured = _by_dtype(results, "files")
+    if results is None or not measured:
         return "Not measured yet for this version."
     lines = [
         "| dtype | pairs | ms a pair: usual loop | bare forward | halluscope | without a primer "
         "| times as fast as the usual loop | features and classifier |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for dtype in (dtype for dtype in DTYPES if dtype in results):
-        for name, found in results[dtype].get("files", {}).items():
+    for dtype, files in measured.items():
+        for name, found in files.items():
             each = {who: taken / found["pairs"] for who, taken in found["milliseconds"].items()}
             times = " | ".join(
                 f"{each[who]:.1f}" if who in each else "" for who in (LOOP, BARE, OURS, UNPRIMED)
@@ -59,24 +61,23 @@ def files_table(results: Results | None) -> str:
                 f"| {dtype} | {found['pairs']}, {name}, {found['tokens']:.0f} tokens | {times} | {gain} "
                 f"| {100 * found['features and classifier']:.0f}% |"
             )
-    return "\n".join([*lines, "", _made_by(results)])
+    return "\n".join([*lines, *_commands(results, measured)])
 
 
 def training_table(results: Results | None) -> str:
     """Training against two bare passes over the same tokens."""
-    dtypes = [dtype for dtype in DTYPES if results and "training" in results.get(dtype, ())]
-    if results is None or not dtypes:
+    found = _by_dtype(results, "training")
+    if results is None or not found:
         return "Not measured yet for this version."
     lines = [
         "| dtype | pairs | two bare passes, s | training, s | times as long |",
         "|---|---|---|---|---|",
     ]
-    for dtype in dtypes:
-        found = results[dtype]["training"]
-        bare, ours = (found["milliseconds"][who] / 1000 for who in (BARE, OURS))
-        ratio = _ratio(found["ratio"][OURS])
-        lines.append(f"| {dtype} | {found['pairs']} | {bare:.0f} | {ours:.0f} | {ratio} |")
-    return "\n".join([*lines, "", _made_by(results)])
+    for dtype, fits in found.items():
+        bare, ours = (fits["milliseconds"][who] / 1000 for who in (BARE, OURS))
+        ratio = _ratio(fits["ratio"][OURS])
+        lines.append(f"| {dtype} | {fits['pairs']} | {bare:.0f} | {ours:.0f} | {ratio} |")
+    return "\n".join([*lines, *_commands(results, found)])
 
 
 def breakdown_table(results: Results | None) -> str:
@@ -124,6 +125,16 @@ def spread_table(results: Results | None) -> str:
     ratio, low, high = (results["ratio"][name] for name in ("median", "min", "max"))
     said = f"Two workers score {ratio:.2f} times as fast as one ({low:.2f} to {high:.2f})."
     return "\n".join([*lines, "", said, "", f"`{results['command']}`, one thread a worker."])
+
+
+def _by_dtype(results: Results | None, part: str) -> dict[str, Any]:
+    """One part of what `benchmarks.speed` has measured, by dtype."""
+    return {dtype: results[dtype][part] for dtype in DTYPES if results and part in results.get(dtype, ())}
+
+
+def _commands(results: Results, dtypes: Iterable[str]) -> list[str]:
+    """What measured each dtype, behind an empty line."""
+    return ["", "\n\n".join(_made_by(results[dtype]) for dtype in dtypes)]
 
 
 def _made_by(results: Results) -> str:

@@ -57,7 +57,7 @@ def test_training_is_measured_once_without_warming_up(detector, monkeypatch):
     assert found["pairs"] == 12
     assert set(found["ratio"]) == {OURS}
     *_, row, _, command = training_table(
-        {"command": "c", "threads": 2, "bfloat16": {}, "float32": {"training": found}}
+        {"bfloat16": {}, "float32": {"command": "c", "threads": 2, "training": found}}
     ).splitlines()
     assert row.startswith("| float32 | 12 |")
     assert command == "`c`, 2 threads."
@@ -76,7 +76,7 @@ def test_files_and_their_table(detector):
     assert set(found["nothing shared"]["milliseconds"]) == {BARE, LOOP, UNPRIMED}
     assert 0 < found["nothing shared"]["features and classifier"] < 1
     call = {"prompt": 32, "answer": 8, **against(BARE, dict.fromkeys((BARE, OURS, UNPRIMED), int), 1)}
-    results = {"command": "c", "threads": 2, "bfloat16": {"calls": [call], "files": found}}
+    results = {"bfloat16": {"command": "c", "threads": 2, "calls": [call], "files": found}}
     assert len(files_table(results).splitlines()) == 6
     assert len(calls_table(results).splitlines()) == 5
     assert files_table(None) == calls_table(None) == "Not measured yet for this version."
