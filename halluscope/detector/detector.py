@@ -32,7 +32,7 @@ from halluscope.progress import progress_bar
 from halluscope.records import Answer, Pair, Prompt, as_pairs
 from halluscope.surfaces import DEFAULT_MEASURES, Measure, Surface
 
-_CHUNK = 2000  # pairs whose surfaces `predict_proba` holds at once
+_CHUNK = 1000  # pairs whose surfaces and features `predict_proba` holds at once
 
 
 class Detector(ClassifierMixin, BaseEstimator):
@@ -230,8 +230,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         tokenized = self.tokenize(self._unlabelled(pairs))
         with self._progress(len(tokenized)) as advance:
             chunks = (tokenized[start : start + _CHUNK] for start in range(0, len(tokenized), _CHUNK))
-            rows = [learned.measure(self._record(chunk, advance)) for chunk in chunks]
-        return learned.judge(np.concatenate(rows))
+            judged = [learned.judge(learned.measure(self._record(chunk, advance))) for chunk in chunks]
+        return np.concatenate(judged)
 
     def predict(self, pairs: Any) -> npt.NDArray[np.bool_]:
         """True where the probability of being hallucinated reaches the threshold."""

@@ -93,7 +93,11 @@ def test_long_pairs_stand_alone(monkeypatch):
     rest = [len(pair.ids) - pair.primed for pair in pairs]
     whole = pool_states(lm, pairs)
     monkeypatch.setattr(packer, "PACKED_TOKENS", max(rest) - 1)
+    monkeypatch.setattr(packer, "_WORTH_A_MASK", (max(rest) ** 2 - 1) // pairs[0].primed)
     assert padded(lm, pairs) == [rest.index(max(rest))]
+    np.testing.assert_allclose(pool_states(lm, pairs), whole, atol=1e-5)
+    monkeypatch.setattr(packer, "_WORTH_A_MASK", max(rest) ** 2)  # the primer is worth a mask of any length
+    assert padded(lm, pairs) == []
     np.testing.assert_allclose(pool_states(lm, pairs), whole, atol=1e-5)
 
 
