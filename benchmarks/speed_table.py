@@ -112,7 +112,8 @@ def memory_table(results: Results | None) -> str:
     if len(batch) == len((memory.DECODER, memory.STATES, memory.OURS)):
         bare = batch[memory.DECODER]
         share = (batch[memory.OURS] - bare) / (batch[memory.STATES] - bare)
-        lines += ["", f"Beyond the bare pass halluscope takes {share:.2f} of what all hidden states take."]
+        said = f"Beyond the bare pass halluscope takes {share:.2f} of what all hidden states take."
+        lines += ["", said if share > 0 else "halluscope takes no more than the bare pass."]
     return "\n".join([*lines, "", _made_by(results)])
 
 

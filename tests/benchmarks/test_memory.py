@@ -39,3 +39,5 @@ def test_the_table():
     assert "halluscope takes 0.10 of what all hidden states take" in table
     assert len(table.splitlines()) == 10
     assert memory_table(None) == "Not measured yet for this version."
+    results["batch"] = {**batch, memory.OURS: {**row, "megabytes": 9}}
+    assert "halluscope takes no more than the bare pass." in memory_table(results)
