@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +22,23 @@ def load_speed(model: str, folder: Path = RESULTS) -> Results | None:
 
 def calls_table(results: Results | None) -> str:
     """One warm call against the bare forward pass."""
-    found = _by_dtype(results, "calls")
-    if results is None or not found:
-        return "Not measured yet for this version."
-    lines = [
-        "| dtype | prompt | answer | bare forward, ms | detect | detect without a primer |",
-        "|---|---|---|---|---|---|",
-    ]
-    for dtype, calls in found.items():
+
+    def rows(dtype: str, calls: Sequence[Results]) -> Iterator[str]:
         for call in calls:
             ratios = " | ".join(_ratio(call["ratio"][name]) for name in (OURS, UNPRIMED))
-            lines.append(
+            yield (
                 f"| {dtype} | {call['prompt']} | {call['answer']} | {call['milliseconds'][BARE]:.0f} "
                 f"| {ratios} |"
             )
-    return "\n".join([*lines, *_commands(results, found)])
+
+    heads = ("dtype", "prompt", "answer", "bare forward, ms", "detect", "detect without a primer")
+    return _by_dtype(results, "calls", heads, rows)
 
 
 def files_table(results: Results | None) -> str:
     """Files of pairs against the usual loop."""
-    measured = _by_dtype(results, "files")
-    if results is None or not measured:
-        return "Not measured yet for this version."
-    lines = [
-        "| dtype | pairs | ms a pair: usual loop | bare forward | halluscope | without a primer "
-        "| times as fast as the usual loop | features and classifier |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for dtype, files in measured.items():
+
+    def rows(dtype: str, files: Results) -> Iterator[str]:
         for name, found in files.items():
             each = {who: taken / found["pairs"] for who, taken in found["milliseconds"].items()}
             times = " | ".join(
@@ -57,27 +46,27 @@ def files_table(results: Results | None) -> str:
             )
             fastest = found["ratio"].get(OURS, found["ratio"][UNPRIMED])
             gain = f"{1 / fastest['median']:.1f} ({1 / fastest['high']:.1f} to {1 / fastest['low']:.1f})"
-            lines.append(
+            yield (
                 f"| {dtype} | {found['pairs']}, {name}, {found['tokens']:.0f} tokens | {times} | {gain} "
                 f"| {100 * found['features and classifier']:.0f}% |"
             )
-    return "\n".join([*lines, *_commands(results, measured)])
+
+    heads = (
+        *("dtype", "pairs", "ms a pair: usual loop", "bare forward", "halluscope", "without a primer"),
+        *("times as fast as the usual loop", "features and classifier"),
+    )
+    return _by_dtype(results, "files", heads, rows)
 
 
 def training_table(results: Results | None) -> str:
     """Training against two bare passes over the same tokens."""
-    found = _by_dtype(results, "training")
-    if results is None or not found:
-        return "Not measured yet for this version."
-    lines = [
-        "| dtype | pairs | two bare passes, s | training, s | times as long |",
-        "|---|---|---|---|---|",
-    ]
-    for dtype, fits in found.items():
+
+    def rows(dtype: str, fits: Results) -> Iterator[str]:
         bare, ours = (fits["milliseconds"][who] / 1000 for who in (BARE, OURS))
-        ratio = _ratio(fits["ratio"][OURS])
-        lines.append(f"| {dtype} | {fits['pairs']} | {bare:.0f} | {ours:.0f} | {ratio} |")
-    return "\n".join([*lines, *_commands(results, found)])
+        yield f"| {dtype} | {fits['pairs']} | {bare:.0f} | {ours:.0f} | {_ratio(fits['ratio'][OURS])} |"
+
+    heads = ("dtype", "pairs", "two bare passes, s", "training, s", "times as long")
+    return _by_dtype(results, "training", heads, rows)
 
 
 def breakdown_table(results: Results | None) -> str:
@@ -128,14 +117,17 @@ def spread_table(results: Results | None) -> str:
     return "\n".join([*lines, "", said, "", f"`{results['command']}`, one thread a worker."])
 
 
-def _by_dtype(results: Results | None, part: str) -> dict[str, Any]:
-    """One part of what `benchmarks.speed` has measured, by dtype."""
-    return {dtype: results[dtype][part] for dtype in DTYPES if results and part in results.get(dtype, ())}
-
-
-def _commands(results: Results, dtypes: Iterable[str]) -> list[str]:
-    """What measured each dtype, behind an empty line."""
-    return ["", "\n\n".join(_made_by(results[dtype]) for dtype in dtypes)]
+def _by_dtype(
+    results: Results | None, part: str, heads: Sequence[str], rows: Callable[[str, Any], Iterable[str]]
+) -> str:
+    """A table of one part of what `benchmarks.speed` has measured, and the command of each dtype."""
+    found = {dtype: results[dtype] for dtype in DTYPES if results and part in results.get(dtype, ())}
+    if not found:
+        return "Not measured yet for this version."
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for dtype, measured in found.items():
+        lines += rows(dtype, measured[part])
+    return "\n".join([*lines, "", "\n\n".join(map(_made_by, found.values()))])
 
 
 def _made_by(results: Results) -> str:

@@ -133,7 +133,7 @@ def measure(task: dict[str, Any], rounds: int, peers_python: str) -> Iterator[di
                         raise SystemExit(f"{OURS} could not run: {errors[OURS]}")
                     advance(1)
                 found[file] = {"pairs": len(pairs), "contestants": compare(turns, len(pairs))}
-                yield {"files": found, "errors": errors}
+                yield {"files": dict(found), "errors": dict(errors)}
 
 
 def compare(turns: Mapping[str, Sequence[Turn]], n: int) -> dict[str, dict[str, float]]:

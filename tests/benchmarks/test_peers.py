@@ -32,7 +32,7 @@ def test_a_worker_takes_turns_and_one_that_cannot_run_is_named(detector, model_f
     monkeypatch.setattr(peers, "OURS", "usual loop")
     files = {"short": peers.as_given(detector, PAIRS), "one": peers.as_given(detector, PAIRS[:1])}
     task = {"model": str(model_folder), "dtype": "float32", "files": files}
-    first, found = ({**each, "files": {**each["files"]}} for each in peers.measure(task, 2, sys.executable))
+    first, found = peers.measure(task, 2, sys.executable)
     assert list(first["files"]) == ["short"]
     assert found["errors"] == {"concept-probes": "ModuleNotFoundError: No module named 'concept_probes'"}
     assert [found["files"][name]["pairs"] for name in files] == [4, 1]
