@@ -150,7 +150,7 @@ def make_pool(
 
 
 def some_groups(
-    rows: Rows, groups: Sequence[str] | npt.NDArray[np.str_], most: int | None, seed: int
+    rows: Rows, groups: Sequence[str] | npt.NDArray[np.object_], most: int | None, seed: int
 ) -> Rows:
     """Rows of random whole groups, as many as come to at most so many rows, in the order of the rows."""
     if most is None:

@@ -24,12 +24,13 @@ class LabelledPairs:
     ----------
     pairs : list of Pair
     hallucinated : ndarray of bool
-    groups : ndarray of str
+    groups : ndarray of object
+        Strings; not NumPy's own, which all take the room of the longest.
     """
 
     pairs: list[Pair]
     hallucinated: npt.NDArray[np.bool_]
-    groups: npt.NDArray[np.str_]
+    groups: npt.NDArray[np.object_]
 
 
 def check_labelled(
@@ -65,7 +66,7 @@ def check_labelled(
     if y.all() or not y.any():
         only = "hallucinated" if y.all() else "not hallucinated"
         raise InputError(f"all {len(y)} pairs are labelled {only}: a detector learns from both kinds")
-    return LabelledPairs(pairs, y, np.array(names))
+    return LabelledPairs(pairs, y, np.array(names, dtype=object))
 
 
 def training_digest(labelled: LabelledPairs) -> str:

@@ -113,9 +113,10 @@ class LanguageModel:
             tokenizer = AutoTokenizer.from_pretrained(source, **shared)
             model = AutoModelForCausalLM.from_pretrained(source, **kwargs)
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            told = [line.strip() for line in str(error).splitlines() if line.strip()]  # hundreds, of weights
+            reason = " ".join(told[:5]) or type(error).__name__
             raise ModelError(
-                f"cannot load language model '{name}': {reason.strip()} "
+                f"cannot load language model '{name}': {reason} "
                 f"(known names: {', '.join(KNOWN_MODELS)}; or a hub id, or a folder that transformers saved)"
             ) from error
         return cls(model, tokenizer, name=str(name))

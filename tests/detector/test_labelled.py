@@ -20,6 +20,13 @@ def test_given_groups_count_more_than_the_records():
     assert check_labelled(PAIRS, [1, 0, 1], [7, 8, 7]).groups.tolist() == ["7", "8", "7"]
 
 
+def test_a_group_is_kept_whole_and_makes_no_other_larger():
+    long = "x" * 100_000
+    groups = check_labelled(PAIRS, [1, 0, 1], ["a", "a\0", long]).groups
+    assert groups.tolist() == ["a", "a\0", long]  # NumPy's strings lose what they are filled up with
+    assert groups.nbytes < 100
+
+
 @pytest.mark.parametrize(
     ("pairs", "labels", "groups", "message"),
     [

@@ -259,6 +259,12 @@ def test_other_things_are_not_overwritten(detector, tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "precious"
 
 
+def test_a_manifest_has_room_for_a_million_questions(lm, detector, tmp_path, monkeypatch):
+    questions = [f"{number:012x}" for number in range(1_000_000)]
+    monkeypatch.setattr(detector, "training_", detector.training_ | {"questions": questions})
+    assert Detector.load(detector.save(tmp_path / "large"), lm).training_["questions"] == questions
+
+
 def test_another_program_s_manifest_is_not_overwritten(detector, tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
     with pytest.raises(DetectorError, match="is not a detector"):

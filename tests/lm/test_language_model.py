@@ -124,7 +124,7 @@ def test_code_that_comes_with_a_model_is_not_run_nor_asked_for(folder, tmp_path)
     }
     (strange / "config.json").write_text(json.dumps(config))
     (strange / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    with pytest.raises(ModelError, match="contains custom code"):
+    with pytest.raises(ModelError, match=r"contains custom code.*trust_remote_code=True"):
         LanguageModel.from_pretrained(strange)
     assert not (tmp_path / "ran").exists()
 
