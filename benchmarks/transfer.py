@@ -75,24 +75,31 @@ def main() -> None:
         "limit": arguments.limit,
         "each": arguments.each,
     }
+    folder = None if arguments.only else RESULTS
     if len(corpora) > 1:
         pools = all_but_one(corpora, arguments.each)
         measure_all_but_one(corpora, pools)
         results["all_but_one"] = summarise_all_but_one(corpora, pools)
+        _write(results, folder)
         pools = one_each(corpora)
         measure_matrix(corpora, pools)
         results["matrix"] = summarise_matrix(corpora, pools)
+        _write(results, folder)
     if len(views) > 1:
         by_corpus = list(zip(*views, strict=True))
         for seen in by_corpus:
             measure_across(seen)
         results["across_models"] = summarise_across(by_corpus)
+        _write(results, folder)
     limit_size(arguments.cache, arguments.cache_gb)
     print(transfer_table(results))
-    if not arguments.only:
-        RESULTS.mkdir(parents=True, exist_ok=True)
+
+
+def _write(results: Mapping[str, Any], folder: Path | None) -> None:
+    if folder is not None:  # after every part, since the next may take an hour
+        folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(results, indent=1) + "\n"
-        (RESULTS / f"{arguments.model}.json").write_text(text, encoding="utf-8")
+        (folder / f"{results['model']}.json").write_text(text, encoding="utf-8")
 
 
 def all_but_one(corpora: Sequence[Corpus], each: int) -> dict[str, Pool]:
