@@ -8,6 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from halluscope.errors import InputError
+
+
+def replaceable(path: Path) -> Path:
+    """Where a whole file is put in the place of another: behind the links that lead there.
+
+    Raises
+    ------
+    InputError
+        If a device, a pipe or a folder is there: to put a file in its place would remove it.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise InputError(f"cannot write {path}: it is not a plain file, give another name")
+    return target
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -23,7 +39,13 @@ def written_whole(path: Path) -> Iterator[Path]:
     Path
         Of the same suffix, in the same folder: only within one file system is a replacement atomic. It is
         gone if writing it fails, and then `path` is as it was.
+
+    Raises
+    ------
+    InputError
+        If something else than a plain file is there.
     """
+    path = replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:

@@ -56,8 +56,11 @@ def grouped_folds(y: ArrayLike, groups: Iterable[Hashable], n_folds: int, seed: 
     Raises
     ------
     InputError
-        Where there are too few groups, or a training or test part would hold one class only.
+        For a seed that cannot be, or where there are too few groups, or a training or test part would hold
+        one class only.
     """
+    if not 0 <= seed < 2**32:
+        raise InputError(f"parameter 'seed' must be a whole number from 0 to 2**32 - 1, not {seed!r}")
     labels = np.asarray(y).astype(bool)
     codes = group_codes(groups)
     if labels.shape != codes.shape:

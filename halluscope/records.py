@@ -42,7 +42,8 @@ class Pair:
     where : str
         Where the pair came from, for messages: "pairs.jsonl, line 3" or "pair 3".
     other : mapping
-        Fields of the record that mean nothing here, for scored records to give back.
+        Fields of the record that mean nothing here, or that are no text and read as one (a number as `id`),
+        for scored records to give back as they were.
     """
 
     prompt: Prompt
@@ -82,7 +83,6 @@ def _plain(value: Any) -> Any:
 
 _OPTIONAL_TEXTS = ("group", "id", "topic", "context")
 _SCORES = ("probability", "threshold")
-_KNOWN = {"prompt", "answer", "hallucinated", "label", *_OPTIONAL_TEXTS, *_SCORES}
 
 
 def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
@@ -92,7 +92,8 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     prompt, answer = record["prompt"], record["answer"]
     check_prompt(prompt)
     check_answer(answer)
-    label = record.get("label" if _is_scored(record) else "hallucinated")
+    scored = _is_scored(record)
+    label = record.get("label" if scored else "hallucinated")
     if _is_missing(label):
         label = None
     elif not isinstance(label, bool):
@@ -101,7 +102,10 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     for field in _OPTIONAL_TEXTS:
         value = record.get(field)
         texts[field] = None if _is_missing(value) else _as_text(value, field)
-    other = {name: value for name, value in record.items() if name not in _KNOWN}
+    held = {"prompt", "answer", "hallucinated", *_SCORES} | ({"label"} if scored else set())
+    # a number as an id, an empty topic: these are given back as they came, not as the text they are read as
+    held |= {name for name, text in texts.items() if text is not None and text is record.get(name)}
+    other = {name: value for name, value in record.items() if name not in held}
     return Pair(prompt=prompt, answer=answer, hallucinated=label, where=where, other=other, **texts)
 
 
@@ -164,6 +168,7 @@ def check_prompt(prompt: Any) -> None:
                     raise InputError(f"field 'prompt': chat message {number} has no '{key}'")
             if not isinstance(message["role"], str):
                 raise InputError(f"field 'prompt': chat message {number} has a role that is not text")
+            _check_text(message["role"], "prompt")
             _check_content(message["content"], number)
         return
     raise InputError(

@@ -1,8 +1,10 @@
 import hashlib
 import stat
+from pathlib import Path
 
 import pytest
 
+from halluscope.errors import InputError
 from halluscope.files import file_sha256, written_whole
 
 
@@ -29,6 +31,20 @@ def test_what_fails_leaves_everything_as_it_was(tmp_path):
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_links_are_written_through_and_devices_are_refused(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    with written_whole(link) as unfinished:
+        unfinished.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+    with (
+        pytest.raises(InputError, match="/dev/null: it is not a plain file"),
+        written_whole(Path("/dev/null")),
+    ):
+        raise AssertionError
 
 
 def test_the_file_may_be_read_by_whom_the_user_allows(tmp_path):

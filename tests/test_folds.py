@@ -56,3 +56,9 @@ def test_a_part_of_one_class_is_refused(monkeypatch):
     monkeypatch.setattr("halluscope.folds.StratifiedGroupKFold", Unlucky)
     with pytest.raises(InputError, match="the test part of fold 1 of 2 holds no truthful answer"):
         grouped_folds([True, False, True, False], range(4), 2)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_cannot_be(seed):
+    with pytest.raises(InputError, match=f"parameter 'seed' must be .* not {seed}"):
+        grouped_folds([0, 1, 0, 1], [1, 2, 3, 4], 2, seed)

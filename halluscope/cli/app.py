@@ -124,7 +124,8 @@ def detect(
     if plot_file is not None:
         _draw([detection], plot_file)
     if as_json:
-        typer.echo(json.dumps(detection.to_dict(), ensure_ascii=False))
+        readable = (sys.stdout.encoding or "ascii").lower().replace("-", "") == "utf8"
+        typer.echo(json.dumps(detection.to_dict(), ensure_ascii=not readable))
         return
     verdict = "hallucinated" if detection.hallucinated else "not hallucinated"
     typer.echo(f"{verdict}: probability {detection.probability:.3f} (threshold {detection.threshold:.3f})")
@@ -197,7 +198,7 @@ def train(
     model: Annotated[
         str, typer.Option("--model", help="Known name, hub id or folder of the language model.")
     ] = "smollm2-135m-instruct",
-    seed: Annotated[int, typer.Option("--seed", help="For folds and boosting.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="For folds and boosting.")] = 0,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-fitting.")] = 4,
     prior: PriorOption = True,
     primer: PrimerOption = True,
@@ -240,7 +241,9 @@ def evaluate(
             "smollm2-135m-instruct, if not given.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="For folds, boosting and the bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="For folds, boosting and the bootstrap.")
+    ] = 0,
     prior: PriorOption = True,
     primer: PrimerOption = True,
 ) -> None:

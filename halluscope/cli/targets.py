@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from halluscope.errors import InputError
+from halluscope.files import replaceable
 from halluscope.records import read_records
 
 
@@ -13,7 +14,7 @@ def check_out_file(out: Path, source: Path | None = None) -> None:
     """Raise `InputError` unless a file can be written here, and is not the one that is read."""
     if out.is_dir():
         raise InputError(f"cannot write {out}: it is a folder, give the name of a file")
-    parent = out.absolute().parent
+    parent = replaceable(out).parent
     if not parent.is_dir():
         raise InputError(f"cannot write {out}: there is no folder {parent}")
     _check_writable(out, parent)

@@ -109,6 +109,8 @@ class Detection:
         bounds = split_sentences(self.answer)
         columns = [_columns(self.surface, start, end) for start, end in bounds]
         kept = [(bound, column) for bound, column in zip(bounds, columns, strict=True) if column]
+        if not kept:  # special tokens alone have no text
+            return []
         probabilities = self.score_surfaces([self.surface.select(*column) for _, column in kept])
         return [
             SpanProbability(self.answer[start:end], start, end, float(p))

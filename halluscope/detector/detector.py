@@ -19,7 +19,13 @@ from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.cross_fitting import CrossFitted
 from halluscope.detector.detection import Detection
 from halluscope.detector.fitting import Fitting
-from halluscope.detector.labelled import LabelledPairs, check_labelled, count_marked, describe_training
+from halluscope.detector.labelled import (
+    LabelledPairs,
+    check_labelled,
+    check_labels,
+    count_marked,
+    describe_training,
+)
 from halluscope.detector.learned import Learned
 from halluscope.detector.prior import Prior
 from halluscope.detector.settings import check_settings
@@ -236,6 +242,17 @@ class Detector(ClassifierMixin, BaseEstimator):
     def predict(self, pairs: Any) -> npt.NDArray[np.bool_]:
         """True where the probability of being hallucinated reaches the threshold."""
         return self.predict_proba(pairs)[:, 1] >= self.threshold
+
+    def score(
+        self,
+        pairs: Any,
+        hallucinated: Sequence[object] | npt.NDArray[np.generic] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """Share of right verdicts; the labels are the records' own field if not given."""
+        pairs = self._unlabelled(pairs)
+        labels = check_labels(pairs, hallucinated)
+        return float(super().score(pairs, labels, sample_weight))
 
     def detect(self, prompt: Prompt, answer: Answer, context: str | None = None) -> Detection:
         """Judge one answer.

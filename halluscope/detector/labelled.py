@@ -47,26 +47,33 @@ def check_labelled(
     """
     if not pairs:
         raise InputError("there are no pairs to learn from")
-    if hallucinated is None:
-        hallucinated = [pair.hallucinated for pair in pairs]
-    labels = [_as_label(value, pair) for value, pair in _matched(hallucinated, pairs, "labels")]
+    y = check_labels(pairs, hallucinated)
     if groups is None:
         names = [pair.fold_group for pair in pairs]
     else:
         names = [_as_group(group, pair) for group, pair in _matched(groups, pairs, "groups")]
     seen: dict[tuple[str, str, str], tuple[bool, Pair]] = {}
-    for label, pair in zip(labels, pairs, strict=True):
+    for label, pair in zip(y.tolist(), pairs, strict=True):
         earlier = seen.setdefault(pair.key, (label, pair))
         if earlier[0] != label:
             raise InputError(
                 f"{earlier[1].where} and {pair.where} are the same pair with opposite labels: "
                 "correct or remove one"
             )
-    y = np.array(labels, dtype=bool)
     if y.all() or not y.any():
         only = "hallucinated" if y.all() else "not hallucinated"
         raise InputError(f"all {len(y)} pairs are labelled {only}: a detector learns from both kinds")
     return LabelledPairs(pairs, y, np.array(names, dtype=object))
+
+
+def check_labels(
+    pairs: list[Pair], hallucinated: Sequence[object] | npt.NDArray[np.generic] | None
+) -> npt.NDArray[np.bool_]:
+    """Labels (pairs,), the pairs' own if none are given; `InputError` for what is missing or no label."""
+    if hallucinated is None:
+        hallucinated = [pair.hallucinated for pair in pairs]
+    labels = [_as_label(value, pair) for value, pair in _matched(hallucinated, pairs, "labels")]
+    return np.array(labels, dtype=bool)
 
 
 def training_digest(labelled: LabelledPairs) -> str:

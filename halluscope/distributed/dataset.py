@@ -11,7 +11,7 @@ from ray.data import Dataset
 
 from halluscope.distributed.workers import Recipe, Worker, Workers
 from halluscope.records import as_pairs
-from halluscope.scoring.scored import CHUNK
+from halluscope.scoring.scored import CHUNK, check_label
 
 
 def score_dataset(
@@ -77,6 +77,8 @@ class RecordWorker(Worker):
         if not table.num_rows:
             return table
         pairs = as_pairs([_without_nulls(record) for record in table.to_pylist()])
+        for pair in pairs:
+            check_label(pair)
         detections = self.detector.detect_batch(pairs)
         labels = [pair.hallucinated for pair in pairs]
         scores = {
@@ -85,6 +87,8 @@ class RecordWorker(Worker):
             "hallucinated": pa.array([d.hallucinated for d in detections], pa.bool_()),
             "threshold": pa.array([d.threshold for d in detections], pa.float64()),
         }
+        if "label" in table.column_names and "hallucinated" not in table.column_names:
+            del scores["label"]  # it is the records' own and stays
         kept = table.drop_columns([name for name in scores if name in table.column_names])
         for name, column in scores.items():
             kept = kept.append_column(name, column)

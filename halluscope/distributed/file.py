@@ -17,9 +17,10 @@ from halluscope.distributed.dataset import score_dataset
 from halluscope.distributed.places import is_remote, open_source, seen_by_workers, written_remotely
 from halluscope.distributed.workers import Progress, Recipe, Worker, Workers, our_errors_raised
 from halluscope.errors import InputError
+from halluscope.files import replaceable
 from halluscope.records import parse_line
 from halluscope.scoring.output import Output, written_alone
-from halluscope.scoring.scored import CHUNK, score_chunk
+from halluscope.scoring.scored import CHUNK, check_label, score_chunk
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,9 @@ def _score_lines(source: str, out: str, recipe: Recipe, workers: Workers, progre
             for lines in _scored(source, spans, recipe, workers, progress):
                 stream.write(lines.encode())
         return
-    with written_alone(Path(out)):
-        output = Output(Path(out), Path(source), _digest(recipe), CHUNK)
+    target = replaceable(Path(out))
+    with written_alone(target):
+        output = Output(target, Path(source), _digest(recipe), CHUNK)
         if progress is not None:
             progress(output.done)
         for lines in _scored(source, spans[-(-output.done // CHUNK) :], recipe, workers, progress):
@@ -145,7 +147,7 @@ def _spans(source: str) -> list[Span]:
         for number, line in enumerate(file, start=1):
             end += len(line)
             if line.strip():
-                parse_line(line, source, number)
+                check_label(parse_line(line, source, number))
                 records += 1
             if records == CHUNK:
                 spans.append(Span(start, end, first, records))

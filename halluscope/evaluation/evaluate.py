@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,7 @@ def evaluate(
         ``id``, ``probability`` and ``fold`` for each pair; the fold is None for a detector fitted before.
     """
     check_settings(detector.get_params(deep=False))
+    _check_baselines(baselines)
     labelled = check_labelled(as_pairs(pairs), None, None)
     y, groups = labelled.hallucinated, labelled.groups.tolist()
     folds = grouped_folds(y, groups, n_folds, seed)
@@ -234,6 +235,12 @@ def cross_validate(
     if fit:
         detector.fit_features(names, fitted[-1], labelled, prior)
     return scores.pop(""), scores
+
+
+def _check_baselines(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in BASELINES:
+            raise InputError(f"no such baseline: {name!r} (known: {', '.join(BASELINES)})")
 
 
 def _training_parts(

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from halluscope.detector import Detector
 from halluscope.errors import InputError
+from halluscope.files import replaceable
 from halluscope.records import Pair, read_records
 from halluscope.scoring.output import Output, written_alone
-from halluscope.scoring.scored import CHUNK, score_chunk
+from halluscope.scoring.scored import CHUNK, check_label, score_chunk
 
 
 def check_records(path: Path, detector: Detector) -> int:
@@ -18,6 +19,7 @@ def check_records(path: Path, detector: Detector) -> int:
     count = 0
     for pair in read_records(path):
         detector.tokenize([pair])
+        check_label(pair)
         count += 1
     if not count:
         raise InputError(f"{path} holds no records")
@@ -40,8 +42,8 @@ def score_file(
     out : Path
         Written when all is done: the records in input order with all their fields, and ``probability``,
         ``hallucinated`` (the verdict), ``threshold``, and ``label``, which is what ``hallucinated`` said
-        before; fields that had these names are replaced. Until then a hidden partial file beside it holds
-        what is done, and a later call with the same detector goes on from there.
+        before; other fields of the first three names are replaced. Until then a hidden partial file beside it
+        holds what is done, and a later call with the same detector goes on from there.
     detector : Detector
         Fitted.
     progress : callable, optional
@@ -50,8 +52,10 @@ def score_file(
     Raises
     ------
     InputError
-        If the file holds no records, or another run is writing to `out`.
+        If the file holds no records, `out` is a device or a folder, another run is writing to it, or a record
+        has a ``label`` that says something else than its ``hallucinated``.
     """
+    out = replaceable(out)
     with written_alone(out):
         output = Output(out, path, detector.identity, CHUNK)
         if progress is not None:

@@ -7,14 +7,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from halluscope.detector import Detection, Detector
+from halluscope.errors import InputError
 from halluscope.records import Pair
 
 CHUNK = 256
 """Pairs between two safe points. Batches are made inside a chunk, so a resumed run makes the same ones."""
 
 
+def check_label(pair: Pair) -> None:
+    """Raise `InputError` where two fields want the place of ``label`` in the scored record."""
+    if pair.hallucinated is not None and pair.other.get("label", pair.hallucinated) != pair.hallucinated:
+        raise InputError(
+            f"{pair.where}: field 'label' says something else than 'hallucinated', which moves to 'label' "
+            "in scored records: rename or remove one"
+        )
+
+
 def score_chunk(detector: Detector, pairs: Sequence[Pair]) -> str:
     """JSON Lines of scored records, in the order of the pairs."""
+    for pair in pairs:
+        check_label(pair)
     detections = detector.detect_batch(pairs)
     return "".join(_scored_line(pair, found) for pair, found in zip(pairs, detections, strict=True))
 
@@ -35,4 +47,9 @@ def _scored_line(pair: Pair, detection: Detection) -> str:
         "hallucinated": detection.hallucinated,
         "threshold": detection.threshold,
     }
-    return json.dumps(scored, ensure_ascii=False) + "\n"
+    line = json.dumps(scored, ensure_ascii=False) + "\n"
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # half a character in a field that means nothing here: given back as it came
+        line = json.dumps(scored) + "\n"
+    return line

@@ -1,4 +1,5 @@
 import functools
+import io
 import json
 import shutil
 import subprocess
@@ -60,6 +61,14 @@ def test_detect_json_is_one_object(run, trained):
     )
     assert found["detector"] == "trained"
     assert [span["text"] for span in found["spans"]] == ["東京.", "It is."]
+
+
+def test_json_is_written_to_what_cannot_write_every_character(run, trained, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    stdout = sys.stdout
+    assert run("detect", "Où?", "東京.", "--json", "--detector", trained).status == 0
+    stdout.seek(0)
+    assert json.loads(stdout.read())["answer"] == "東京."
 
 
 def test_detect_a_bare_statement(run, trained):

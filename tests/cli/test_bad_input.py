@@ -136,6 +136,22 @@ def test_language_models(refused, trained, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("tokenizer.json", "model", {"type": "of tomorrow"}),
+        ("config.json", "hidden_size", "wide"),
+        ("config.json", "num_attention_heads", 0),
+    ],
+)
+def test_damaged_language_models(refused, trained, model_folder, tmp_path, name, field, value):
+    folder = shutil.copytree(model_folder, tmp_path / "damaged")
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    said = refused("detect", "a?", "b.", "--detector", trained, "--model", folder)
+    assert "cannot load language model" in said
+
+
 def test_activations_that_are_not_finite_are_told_by_layer(refused, write, tmp_path):
     model = tiny_model()
     with torch.no_grad():
@@ -161,6 +177,9 @@ def test_places_to_write_to(refused, write, trained, tmp_path):
     assert ".docx" in refused("plot", "a?", "b.", "--out", tmp_path / "x.docx")
     assert "there is no folder" in refused("plot", "a?", "b.", "--out", tmp_path / "no" / "x.png")
     assert ".docx" in refused("detect", "a?", "b.", "--plot", tmp_path / "x.docx")
+    assert "/dev/null: it is not a plain file" in refused(
+        "score", pairs, "--out", "/dev/null", "--detector", trained
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -180,6 +199,8 @@ def test_folders_without_permission(refused, write, trained, tmp_path):
         (("train", "x.jsonl"), "--out"),
         (("evaluate", "x.jsonl", "--out", "o", "--folds", "1"), "--folds"),
         (("evaluate", "x.jsonl", "--out", "o", "--folds", "many"), "--folds"),
+        (("evaluate", "x.jsonl", "--out", "o", "--seed", "-1"), "--seed"),
+        (("train", "x.jsonl", "--out", "o", "--seed", str(2**32)), "--seed"),
     ],
 )
 def test_wrong_usage(refused, arguments, problem):

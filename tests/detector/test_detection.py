@@ -64,6 +64,13 @@ def test_one_sentence_is_the_answer(detector):
     assert span.probability == pytest.approx(detection.probability, abs=1e-6)
 
 
+def test_an_answer_without_text_has_no_sentences(detector):
+    end = detector.lm.tokenizer.eos_token_id
+    detection = detector.detect("What is it?", [end])
+    assert detection.spans == []
+    assert detection.to_dict()["spans"] == []
+
+
 def test_features_are_named(detection, detector):
     assert list(detection.features) == list(detector.feature_names_in_)
     assert all(isinstance(value, float) for value in detection.features.values())

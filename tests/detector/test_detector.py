@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.model_selection import GroupKFold, KFold, cross_val_score
 from sklearn.utils import get_tags
 
 from halluscope.detector import Detector
@@ -100,6 +100,15 @@ def test_grouped_cross_validation(lm, records):
 
 def test_score_is_accuracy_for_labels_of_any_form(detector):
     assert detector.score(NEW, LABELS) == detector.score(NEW, LABELS.astype(int)) > 0.9
+
+
+def test_labels_that_come_with_the_pairs_score_too(lm, detector, records):
+    labels = [record["hallucinated"] for record in records]
+    assert detector.score(records) == detector.score(records, labels)
+    scores = cross_val_score(Detector(lm, folds=2), records, cv=KFold(2, shuffle=True, random_state=0))
+    assert np.isfinite(scores).all()
+    with pytest.raises(InputError, match="pair 1: the label must be true"):
+        detector.score([("a?", "b.")])
 
 
 def test_pairs_in_any_form(detector):

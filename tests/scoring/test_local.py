@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 
 import pytest
 
@@ -23,7 +24,8 @@ def source(tmp_path):
     records = labelled_records(N // 2, seed=3)
     records[1] |= {"answer": "東京 — “ça” 🙂\u2028\x85 и\nнеправда", "context": "été"}
     del records[2]["hallucinated"]
-    records[4] |= {"source": {"url": "u", "page": 3}, "label": "spam", "probability": 0.1}
+    records[2] |= {"label": "spam", "id": 7, "topic": None, "note": "half a character: \ud83d"}
+    records[4] |= {"source": {"url": "u", "page": 3}, "label": records[4]["hallucinated"], "probability": 0.1}
     records[3]["prompt"] = [{"role": "user", "content": "Où?"}]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(record) + "\n\n" for record in records), encoding="utf-8")
@@ -52,12 +54,34 @@ def test_records_come_back_in_order_with_their_scores(source, detector, tmp_path
     given, scored = read(source), read(out)
     assert sum(seen) == len(scored) == N
     for record, result, detection in zip(given, scored, detector.detect_batch(given), strict=True):
-        for field in ("prompt", "answer", "id", "topic", "context", "source"):
-            assert result.get(field) == record.get(field)
-        assert result.get("label") == record.get("hallucinated")
+        for field in record.keys() - {"hallucinated", "label", "probability"}:
+            assert result[field] == record[field]
+        assert result.get("label") == record.get("hallucinated", record.get("label"))
         assert result["probability"] == pytest.approx(detection.probability, abs=1e-4)
         assert result["hallucinated"] is (result["probability"] >= result["threshold"])
     assert {path.name for path in tmp_path.iterdir()} == {"pairs.jsonl", "scored.jsonl"}
+
+
+def test_a_label_that_would_be_lost_is_told_before_the_work(detector, tmp_path):
+    source = tmp_path / "pairs.jsonl"
+    source.write_text('{"prompt": "a", "answer": "b", "hallucinated": true, "label": "gold"}\n')
+    for refused in (check_records, lambda path, _: score_file(path, tmp_path / "out.jsonl", detector)):
+        with pytest.raises(InputError, match=r"pairs.jsonl, line 1: field 'label' says something else"):
+            refused(source, detector)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_links_are_written_through_and_pipes_are_refused(source, whole, detector, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    link, target = tmp_path / "link.jsonl", tmp_path / "elsewhere" / "target.jsonl"
+    link.symlink_to(target)
+    score_file(source, link, detector)
+    assert link.is_symlink()
+    assert target.read_bytes() == whole
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: it is not a plain file"):
+        score_file(source, tmp_path / "pipe", detector)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("after", range(3))
