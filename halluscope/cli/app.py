@@ -164,7 +164,11 @@ def score(
         typer.Option("--num-gpus", min=0, help="Ray: GPUs of a worker. [default: 0]"),
     ] = None,
 ) -> None:
-    """Judge many answers; stopped, it goes on where it was when called again."""
+    """Judge many answers; stopped, it goes on where it was when called again.
+
+    Every record gets probability, hallucinated (the verdict) and threshold; what hallucinated said before
+    moves to label.
+    """
     from halluscope.cli.targets import check_out_file, check_source
 
     distributed = engine is Engine.RAY

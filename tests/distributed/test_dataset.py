@@ -32,6 +32,14 @@ def test_scored_rows_keep_their_labels(worker):
     assert worker(once).to_pylist() == once.to_pylist()
 
 
+def test_labels_of_the_records_own_are_kept_or_refused(worker):
+    records = [record | {"label": "gold"} for record in labelled_records(2)]
+    unlabelled = [{k: v for k, v in record.items() if k != "hallucinated"} for record in records]
+    assert [row["label"] for row in worker(pa.Table.from_pylist(unlabelled)).to_pylist()] == ["gold"] * 4
+    with pytest.raises(InputError, match="pair 1: field 'label' says something else"):
+        worker(pa.Table.from_pylist(records))
+
+
 def test_an_empty_table(worker):
     empty = pa.Table.from_pylist(labelled_records(1)).slice(0, 0)
     assert worker(empty).num_rows == 0
