@@ -41,6 +41,7 @@ from benchmarks.transfer_table import PROBE, RESULTS, transfer_table
 from halluscope import Detector, LanguageModel
 from halluscope.evaluation.comparison import CorpusScores, mean_gain
 from halluscope.evaluation.recorded import PairClassifier
+from halluscope.files import written_whole
 from halluscope.lm.catalogue import KNOWN_MODELS
 from halluscope.progress import progress_bar
 
@@ -97,9 +98,8 @@ def main() -> None:
 
 def _write(results: Mapping[str, Any], folder: Path | None) -> None:
     if folder is not None:  # after every part, since the next may take an hour
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(results, indent=1) + "\n"
-        (folder / f"{results['model']}.json").write_text(text, encoding="utf-8")
+        with written_whole(folder / f"{results['model']}.json") as unfinished:
+            unfinished.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def all_but_one(corpora: Sequence[Corpus], each: int) -> dict[str, Pool]:

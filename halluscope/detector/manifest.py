@@ -12,7 +12,7 @@ from halluscope.errors import DetectorError, InputError
 FORMAT = 2  # since 2, what is predicted is read at the last layer alone
 MANIFEST = "manifest.json"
 
-_LARGEST_MANIFEST = 100_000_000  # bytes; 17 a question that was trained on, and some tens of kB
+_LARGEST_MANIFEST = 100_000_000  # bytes; 19 a question that was trained on, and some tens of kB
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
