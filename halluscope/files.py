@@ -17,10 +17,14 @@ def replaceable(path: Path) -> Path:
     Raises
     ------
     InputError
-        If a device, a pipe or a folder is there: to put a file in its place would remove it.
+        If a device, a pipe or a folder is there: to put a file in its place would remove it. Or links that
+        lead in a circle.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"cannot write {path}: {error}") from None
+    if target.is_symlink() or (target.exists() and not target.is_file()):
         raise InputError(f"cannot write {path}: it is not a plain file, give another name")
     return target
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from halluscope.errors import InputError
-from halluscope.files import file_sha256, written_whole
+from halluscope.files import file_sha256, replaceable, written_whole
 
 
 def test_a_file_takes_the_place_of_another(tmp_path):
@@ -45,6 +45,14 @@ def test_links_are_written_through_and_devices_are_refused(tmp_path):
         written_whole(Path("/dev/null")),
     ):
         raise AssertionError
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(InputError, match=r"cannot write .*link: "):
+        replaceable(link)
+    assert link.is_symlink()
 
 
 def test_the_file_may_be_read_by_whom_the_user_allows(tmp_path):
