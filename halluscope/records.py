@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from halluscope.errors import InputError, RecordError
+from halluscope.fields import as_bool, as_text, check_answer, check_prompt, is_missing
 
 Prompt: TypeAlias = "str | Sequence[Mapping[str, Any]] | Sequence[int]"
 """Text, chat messages, or the token ids that a model was really given."""
@@ -94,14 +94,14 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     check_answer(answer)
     scored = _is_scored(record)
     label = record.get("label" if scored else "hallucinated")
-    if _is_missing(label):
+    if is_missing(label):
         label = None
     elif not isinstance(label, bool):
-        label = _as_bool(label)
+        label = as_bool(label)
     texts = {}
     for field in _OPTIONAL_TEXTS:
         value = record.get(field)
-        texts[field] = None if _is_missing(value) else _as_text(value, field)
+        texts[field] = None if is_missing(value) else as_text(value, field)
     held = {"prompt", "answer", "hallucinated", *_SCORES} | ({"label"} if scored else set())
     # a number as an id, an empty topic: these are given back as they came, not as the text they are read as
     held |= {name for name, text in texts.items() if text is not None and text is record.get(name)}
@@ -112,108 +112,6 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
 def _is_scored(record: Mapping[str, Any]) -> bool:
     """Whether this is what `halluscope.scoring` wrote: "hallucinated" is a verdict there, never a label."""
     return all(name in record for name in _SCORES)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
-
-
-def _as_text(value: Any, field: str) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # numbers beside missing values come out of a data frame as floats
-    if isinstance(value, (str, Integral)) and not isinstance(value, bool):
-        text = str(value)
-        _check_text(text, field)
-        return text
-    raise InputError(f"field '{field}' must be text, not {type(value).__name__}")
-
-
-def _as_bool(value: Any) -> bool:
-    if hasattr(value, "item"):
-        value = value.item()
-    if value in (0, 1):
-        return bool(value)
-    raise InputError(f"field 'hallucinated' must be true or false, not {value!r}")
-
-
-def _check_text(text: str, field: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # JSON can write half a character: "\\ud83d"
-        raise InputError(
-            f"field '{field}' holds half a character (a lone surrogate) at position {error.start}"
-        ) from None
-
-
-def check_context(context: Any) -> None:
-    """Raise `InputError` unless `context` is text or None."""
-    if context is None:
-        return
-    if not isinstance(context, str):
-        raise InputError(f"field 'context' must be text, not {type(context).__name__}")
-    _check_text(context, "context")
-
-
-def check_prompt(prompt: Any) -> None:
-    """Raise `InputError` unless `prompt` is text, chat messages or token ids."""
-    if isinstance(prompt, str):
-        _check_text(prompt, "prompt")
-        return
-    if is_token_ids(prompt):
-        return
-    if isinstance(prompt, Sequence) and prompt and all(isinstance(m, Mapping) for m in prompt):
-        for number, message in enumerate(prompt, start=1):
-            for key in ("role", "content"):
-                if key not in message:
-                    raise InputError(f"field 'prompt': chat message {number} has no '{key}'")
-            if not isinstance(message["role"], str):
-                raise InputError(f"field 'prompt': chat message {number} has a role that is not text")
-            _check_text(message["role"], "prompt")
-            _check_content(message["content"], number)
-        return
-    raise InputError(
-        "field 'prompt' must be text, a list of chat messages ({'role': ..., 'content': ...}) or token ids, "
-        f"not {_described(prompt)}"
-    )
-
-
-def _check_content(content: Any, number: int) -> None:
-    if isinstance(content, str):
-        _check_text(content, "prompt")
-        return
-    parts = content if isinstance(content, Sequence) else []
-    if not parts or not all(isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in parts):
-        raise InputError(f"field 'prompt': chat message {number} has content that is not text")
-    for part in parts:
-        _check_text(part["text"], "prompt")
-
-
-def check_answer(answer: Any) -> None:
-    """Raise `InputError` unless `answer` is text that is not blank, or token ids."""
-    if isinstance(answer, str):
-        if not answer.strip():
-            raise InputError("field 'answer' is empty: there is nothing to judge")
-        _check_text(answer, "answer")
-    elif not is_token_ids(answer):
-        raise InputError(f"field 'answer' must be text or a flat list of token ids, not {_described(answer)}")
-
-
-def _described(value: Any) -> str:
-    empty = isinstance(value, Sequence) and not value
-    return f"{'an empty ' if empty else ''}{type(value).__name__}"
-
-
-def is_token_ids(value: Any) -> bool:
-    """Whether `value` is a non-empty one-dimensional sequence of integers (list, array or tensor)."""
-    if isinstance(value, (str, bytes, Mapping)):
-        return False
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return (
-        isinstance(value, Sequence)
-        and len(value) > 0
-        and all(isinstance(i, Integral) and not isinstance(i, bool) for i in value)
-    )
 
 
 def as_pairs(pairs: Any) -> list[Pair]:

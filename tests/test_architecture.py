@@ -11,7 +11,7 @@ import pytest
 import halluscope
 
 ROOT = Path(halluscope.__file__).parent
-SHARED = {"errors", "files", "folds", "progress", "records"}
+SHARED = {"errors", "fields", "files", "folds", "progress", "records"}
 STAGES = {
     "lm": set(),
     "surfaces": {"lm"},

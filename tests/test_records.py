@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from halluscope.errors import InputError, RecordError
-from halluscope.records import Pair, as_pairs, check_answer, check_prompt, is_token_ids, read_records
+from halluscope.records import Pair, as_pairs, read_records
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who?"}]
-PARTS = [{"role": "user", "content": [{"type": "text", "text": "Who?"}]}]
 
 
 def write(tmp_path, *lines):
@@ -70,25 +69,6 @@ def test_key_tells_pairs_apart():
     assert len({pair.key for pair in pairs}) == len(pairs)
     ids = ([4, 5], np.array([4, 5]), torch.tensor([4, 5]), [np.int64(4), np.int64(5)])
     assert len({Pair("a", answer).key for answer in ids}) == 1
-
-
-@pytest.mark.parametrize("ids", [[1], (1, 2), np.array([1, 2]), torch.tensor([1]), [np.int32(3)], range(3)])
-def test_token_ids(ids):
-    assert is_token_ids(ids)
-    check_answer(ids)
-    check_prompt(ids)
-
-
-@pytest.mark.parametrize(
-    "other", ["12", b"12", [], [True], [1.0], [[1]], {1: 2}, np.ones((1, 2), int), 3, None]
-)
-def test_what_token_ids_are_not(other):
-    assert not is_token_ids(other)
-
-
-@pytest.mark.parametrize("prompt", ["", "Who?", MESSAGES, PARTS, tuple(MESSAGES)])
-def test_prompts(prompt):
-    check_prompt(prompt)
 
 
 @pytest.mark.parametrize(

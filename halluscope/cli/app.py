@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from halluscope import __version__
+from halluscope.cli.options import (
+    AnswerArgument,
+    ContextOption,
+    DetectorOption,
+    Engine,
+    ModelOption,
+    PairsArgument,
+    PrimerOption,
+    PriorOption,
+    PromptArgument,
+)
 from halluscope.errors import HalluscopeError, InputError
 
 if TYPE_CHECKING:
@@ -21,52 +31,12 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 BAD_INPUT = 2
 
 
-class Engine(str, Enum):
-    """Where answers are scored."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Tell whether a language model's answer is hallucinated from the shape of its inner activity.",
 )
-
-# typer evaluates these annotations at run time, and Python 3.10 has no other way to write some of them
-ModelOption = Annotated[
-    Optional[str],  # noqa: UP045 - typer needs it on Python 3.10
-    typer.Option("--model", help="Known name, hub id or folder of the language model."),
-]
-PriorOption = Annotated[
-    bool,
-    typer.Option(
-        "--prior/--no-prior", help="Let the detector that ships for the language model, if any, have a say."
-    ),
-]
-PrimerOption = Annotated[
-    bool,
-    typer.Option(
-        "--primer/--no-primer", help="Read answers behind a fixed conversation about well-known facts."
-    ),
-]
-DetectorOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(
-        "--detector", help="Folder of a trained detector; the one that ships for the model if not given."
-    ),
-]
-ContextOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--context", help="Reference text that was in the prompt."),
-]
-PairsArgument = Annotated[
-    Path, typer.Argument(metavar="PAIRS.jsonl", help="Records, one JSON object a line.")
-]
-PromptArgument = Annotated[str, typer.Argument(help="What the model was asked; '' for a bare statement.")]
-AnswerArgument = Annotated[str, typer.Argument(help="What it answered.")]
 
 
 def _show_version(value: bool) -> None:
@@ -111,7 +81,7 @@ def detect(
     ] = None,
 ) -> None:
     """Judge one answer."""
-    from halluscope.records import check_answer
+    from halluscope.fields import check_answer
 
     check_answer(answer)
     if plot_file is not None:
@@ -279,7 +249,7 @@ def plot(
     """Draw the surface of an answer, or of two side by side, with the verdict on each."""
     from halluscope.cli.targets import check_out_file
     from halluscope.explain import check_figure_path
-    from halluscope.records import check_answer
+    from halluscope.fields import check_answer
 
     check_figure_path(out)
     check_out_file(out)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from halluscope.errors import InputError, ModelError
+from halluscope.errors import InputError
 from halluscope.lm.anatomy import Anatomy, all_modules, find_anatomy, running_device
 from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visit_attention
 from halluscope.lm.batching import token_budget_batches
-from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
+from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.lm.fingerprint import fingerprint
+from halluscope.lm.loading import load_pretrained
 from halluscope.lm.packer import Batch, Packer
 from halluscope.lm.primer import Primer
-from halluscope.lm.pull import pull, pulled_folder
 from halluscope.lm.recording import LayerState, collate, visit_layers
 from halluscope.lm.tokens import PairTokenizer, TokenizedPair
 from halluscope.lm.weights import state_of_weights
@@ -31,18 +31,6 @@ if TYPE_CHECKING:
 _CPU_TOKEN_BUDGET = 1024
 _DEVICE_TOKEN_BUDGET = 16384
 _NO_LIMIT = 10**9  # tokenizers without a limit claim 1e30 tokens
-#: What transformers' loader of tokenizers must know as well as its loader of models.
-_SHARED_ARGUMENTS = (
-    "revision",
-    "trust_remote_code",
-    "token",
-    "cache_dir",
-    "local_files_only",
-    "force_download",
-    "subfolder",
-    "gguf_file",
-)
-_HOW_TO_COMPUTE = ("dtype", "torch_dtype", "device_map", "quantization_config", "config")
 
 
 class LanguageModel:
@@ -101,23 +89,7 @@ class LanguageModel:
         ModelError
             If there is no such model, or transformers cannot load it.
         """
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        source = str(_locate(name))
-        kwargs.setdefault("trust_remote_code", False)  # left open, transformers would ask on the terminal
-        if str(name) in KNOWN_MODELS and kwargs.keys().isdisjoint(_HOW_TO_COMPUTE):
-            kwargs["dtype"] = _fast_dtype()
-        shared = {key: kwargs[key] for key in _SHARED_ARGUMENTS if key in kwargs}
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(source, **shared)
-            model = AutoModelForCausalLM.from_pretrained(source, **kwargs)
-        except Exception as error:  # the tokenizers' own is no narrower, and configurations raise anything
-            told = [line.strip() for line in str(error).splitlines() if line.strip()]  # hundreds, of weights
-            reason = " ".join(told[:5]) or type(error).__name__
-            raise ModelError(
-                f"cannot load language model '{name}': {reason} "
-                f"(known names: {', '.join(KNOWN_MODELS)}; or a hub id, or a folder that transformers saved)"
-            ) from error
+        model, tokenizer = load_pretrained(name, **kwargs)
         return cls(model, tokenizer, name=str(name))
 
     @property
@@ -327,23 +299,3 @@ class LanguageModel:
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"
-
-
-def _fast_dtype() -> torch.dtype:
-    """What this processor computes fastest of what the known models' weights lose nothing in."""
-    slow_bfloat16 = torch.backends.cpu.get_cpu_capability() == "AVX2"  # emulated, in a third of the speed
-    return torch.float32 if slow_bfloat16 else torch.bfloat16
-
-
-def _locate(name: str | Path) -> str | Path:
-    text = str(name)
-    if text in KNOWN_MODELS:
-        return pulled_folder(text) or pull(text)
-    looks_like_path = isinstance(name, Path) or text.startswith((".", "/", "~", "\\")) or text.count("/") > 1
-    folder = Path(text).expanduser()
-    if looks_like_path and not folder.is_dir():
-        raise ModelError(
-            f"no such language model: '{text}' is not a folder (known names: {', '.join(KNOWN_MODELS)}; "
-            "or a hub id, or a folder that transformers saved)"
-        )
-    return folder if folder.is_dir() else text

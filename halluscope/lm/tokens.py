@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from halluscope.errors import ContextWindowError, InputError
+from halluscope.fields import check_answer, check_context, check_prompt, is_token_ids
 from halluscope.lm.encoding import TextEncoder
 from halluscope.lm.messages import HiddenControls, as_messages
 from halluscope.lm.offsets import decode_with_offsets
 from halluscope.lm.primer import LEAD, Primer, PrimerEncoder, PrimerOpening
-from halluscope.records import Answer, Prompt, check_answer, check_context, check_prompt, is_token_ids
+from halluscope.records import Answer, Prompt
 
 PLAIN_FORM = "Question: {prompt}\nAnswer:"
 """How a prompt is put to a model without a chat template; the answer follows after a space."""
