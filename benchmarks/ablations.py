@@ -19,11 +19,10 @@ import numpy as np
 from benchmarks.ablating import PERMUTED, measure, permuted
 from benchmarks.arguments import add_jobs, new_parser
 from benchmarks.cache import OURS, limit_size
-from benchmarks.corpus import GIVEN_AWAY, read_corpora
+from benchmarks.corpus import GIVEN_AWAY, corpus_scores, read_corpora
 from benchmarks.means import FACTS, Results, compare, sets_of
 from benchmarks.parallel import each_corpus
 from halluscope import LanguageModel
-from halluscope.evaluation.comparison import CorpusScores
 from halluscope.evaluation.metrics import auroc
 from halluscope.lm.catalogue import DEFAULT_MODEL
 
@@ -50,11 +49,8 @@ def main() -> None:
     for corpus in corpora:
         found = measure(corpus)  # from what was kept
         chance[corpus.name] = auroc(permuted(corpus).hallucinated, found.pop(PERMUTED))
-        scores[corpus.name] = CorpusScores(
-            corpus.labelled.hallucinated,
-            corpus.labelled.groups.tolist(),
-            {name: probability[None] for name, probability in found.items()},
-        )
+        one_seed = {name: probability[None] for name, probability in found.items()}
+        scores[corpus.name] = corpus_scores(corpus.name, corpus.labelled, one_seed)
     results = {
         "command": f"python -m benchmarks.ablations --data DIR --model {lm.name} --limit {arguments.limit}",
         "limit": arguments.limit,
@@ -89,7 +85,7 @@ def ablations_table(results: Results | None = None) -> str:
         "",
         f"With permuted labels: {np.mean([chance[name] for name in mean['corpora']]):.3f} "
         f"({min(chance.values()):.3f} to {max(chance.values()):.3f} over the corpora). "
-        f"At most {results['limit']} answers of a corpus, 5 grouped folds, one seed.",
+        f"About {results['limit']} answers of a corpus, 5 grouped folds, one seed.",
     ]
     return "\n".join(lines)
 

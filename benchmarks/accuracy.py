@@ -151,6 +151,7 @@ def _row(corpus: CorpusScores) -> dict[str, Any]:
     return {
         "n": len(corpus.labels),
         "n_groups": len(set(corpus.groups)),
+        "n_matched": len(corpus.matched),
         "best": best,
         "gain": asdict(mean_gain([corpus], OURS, [best])),
         "auroc": {method: corpus.interval(method) for method in corpus.scores},

@@ -9,8 +9,11 @@ from typing import Any
 
 from benchmarks.cache import OURS, WITH_PRIOR
 from benchmarks.corpus import GIVEN_AWAY_LIMIT, SHIPPED_KNOWS
+from benchmarks.overlap import RESULTS as OVERLAP
 
 RESULTS = Path(__file__).parent / "results" / "accuracy"
+LEAST_MATCHED = 20
+"""Questions with answers of both kinds below which their share of right pairs says little."""
 BEST = "best baseline of each corpus"
 BESIDE = ("length", "text", "logprob", "best-layer probe", "all-layer probe", "SAPLMA", "DRIFT", "stack")
 """Baselines that have a column of their own where there is not room for all."""
@@ -112,7 +115,7 @@ def primer_table(primed: Results | None, alone: Results | None) -> str:
             for results in (primed, alone)
         )
         lines.append(f"| {method} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"At most {primed['limit']} answers of a corpus, 5 grouped folds."])
+    return "\n".join([*lines, "", f"About {primed['limit']} answers of a corpus, 5 grouped folds."])
 
 
 def metrics_table(results: Results | None) -> str:
@@ -120,12 +123,23 @@ def metrics_table(results: Results | None) -> str:
     if results is None:
         return NOT_MEASURED
     metrics = list(next(iter(results["corpora"].values()))["metrics"][OURS])
-    lines = ["| | pair accuracy | " + " | ".join(metrics) + " |", "|---|---|" + "---|" * len(metrics)]
+    lines = [
+        "| | questions with both | pair accuracy | " + " | ".join(metrics) + " |",
+        "|---|---|---|" + "---|" * len(metrics),
+    ]
     for name, row in results["corpora"].items():
-        paired = row["pair_accuracy"][OURS]
+        enough = row["n_matched"] >= LEAST_MATCHED
+        paired = f"{row['pair_accuracy'][OURS]:.3f}" if enough else ""
         cells = " | ".join(f"{row['metrics'][OURS][metric]['value']:.3f}" for metric in metrics)
-        lines.append(f"| {name} | {'' if paired is None else f'{paired:.3f}'} | {cells} |")
-    return "\n".join(lines)
+        lines.append(f"| {name} | {row['n_matched']} | {paired} | {cells} |")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Pair accuracy: how often the false answer to a question scores above a true one, over the "
+            f"questions with answers of both kinds; left out where these are fewer than {LEAST_MATCHED}.",
+        ]
+    )
 
 
 def signed(interval: Mapping[str, float]) -> str:
@@ -136,12 +150,15 @@ def signed(interval: Mapping[str, float]) -> str:
 def _prior(results: Results) -> str:
     gains = results["gains_with_prior"]
     known = [name for name in results["counted"] if name in SHIPPED_KNOWS]
+    stated = json.loads(OVERLAP.read_text(encoding="utf-8"))
+    most = max(stated[name] for name in results["counted"] if name not in known)
     over = ", ".join(f"{name} {signed(gains[name]['mean'])}" for name in gains if name != OURS)
     return (
         "halluscope learns from the same answers as the baselines. *With prior*, its default, the detector "
         "that ships for the language model has a say besides, which learned from tables of facts; on corpora "
-        f"that ask for the kinds in them ({', '.join(known)}) it is left out here, too, and of the others at "
-        "most one answer in nine states one of its facts (`python -m benchmarks.overlap`). The prior adds "
+        f"that ask for the kinds in them ({', '.join(known)}) it is left out here, too, and in each of the "
+        f"other counted ones at most {most:.0%} of the answers state one of its facts "
+        "(`python -m benchmarks.overlap`). The prior adds "
         f"{signed(gains[OURS]['mean'])} on average; gains with it over {over}."
     )
 
@@ -164,7 +181,7 @@ def _seeds(results: Results) -> str:
     given_away = f" ({GIVEN_AWAY_LIMIT} of those not counted)" if _uncounted(results) else ""
     missing = [name for name, found in results["seeds"].items() if not found]
     return (
-        f"At most {results['limit']} answers of a corpus{given_away}, 5 grouped folds, "
+        f"About {results['limit']} answers of a corpus{given_away}, 5 grouped folds, "
         f"{' to '.join(map(str, seeds))} seed{'s' if seeds[-1] > 1 else ''}. "
         + (f"Not measured yet: {', '.join(missing)}. " if missing else "")
         + "Better and worse: corpora where the interval of the difference lies above or below zero."

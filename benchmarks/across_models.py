@@ -18,12 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.cache import METHODS, OURS, path_of, save
-from benchmarks.corpus import Corpus
+from benchmarks.corpus import Corpus, corpus_scores
 from benchmarks.means import Results, compare, sets_of
 from halluscope import Detector
 from halluscope.detector.classifier import SurfaceClassifier
 from halluscope.detector.labelled import LabelledPairs
-from halluscope.evaluation.comparison import CorpusScores
 from halluscope.evaluation.recorded import RecordedPairs
 from halluscope.features import measure_features
 from halluscope.folds import Fold, grouped_folds
@@ -178,9 +177,7 @@ def summarise_across(by_corpus: Sequence[Sequence[Corpus]]) -> dict[str, dict[st
             for views in by_corpus:
                 trained, tested = views[learned], views[told]
                 kept = {method: np.load(kept_at(method, trained, tested))[None] for method in LEARNERS}
-                scores[tested.name] = CorpusScores(
-                    tested.labelled.hallucinated, tested.labelled.groups.tolist(), kept
-                )
+                scores[tested.name] = corpus_scores(tested.name, tested.labelled, kept)
             compared = compare(scores, sets_of(scores))
             results.setdefault(trained.lm.name, {})[tested.lm.name] = compared
     return results

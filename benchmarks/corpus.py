@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from benchmarks.cache import (
 )
 from halluscope import Detector, LanguageModel
 from halluscope.detector.labelled import LabelledPairs, check_labelled
+from halluscope.evaluation.comparison import CorpusScores
 from halluscope.evaluation.extras import EXTRAS
 from halluscope.evaluation.recorded import RecordedPairs, needed
 from halluscope.evaluation.recording import record_pairs
@@ -66,7 +67,8 @@ def read_corpora(
     cache : Path
         For recorded states and probabilities.
     limit : int
-        Most records of a file, whole groups; of those in `GIVEN_AWAY` at most `GIVEN_AWAY_LIMIT`.
+        Records of a file from which on no further group is taken; at most `GIVEN_AWAY_LIMIT` for those in
+        `GIVEN_AWAY`.
     only : sequence of str, optional
         Names of files, without ``.jsonl``.
     primer : sequence of (str, str)
@@ -195,6 +197,14 @@ def measurable(methods: Sequence[str], model: str) -> list[str]:
     """Methods but those that read predictions of all layers where only the last are kept."""
     wide = model in WIDE_UNEMBEDDING
     return [method for method in methods if not (wide and "lens entropy" in needs_of([method]))]
+
+
+def corpus_scores(
+    name: str, labelled: LabelledPairs, scores: Mapping[str, Array], *, resamples: int = 1000
+) -> CorpusScores:
+    """What methods say of a corpus' pairs, each (seeds, pairs), resampled as no other corpus is."""
+    seed = zlib.crc32(name.encode())
+    return CorpusScores(labelled.hallucinated, labelled.groups.tolist(), scores, resamples, seed)
 
 
 def subset(labelled: LabelledPairs, rows: npt.NDArray[np.intp]) -> LabelledPairs:

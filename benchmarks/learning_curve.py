@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.arguments import new_parser
 from benchmarks.cache import METHODS, OURS, limit_size, save
-from benchmarks.corpus import read_corpora, subset
+from benchmarks.corpus import corpus_scores, read_corpora, subset
 from benchmarks.draws import Curve, Drawn, draw_pairs
 from benchmarks.means import FACTS, Results, compare, sets_of
 from halluscope import Detector, LanguageModel
@@ -153,7 +153,7 @@ def load_scores(curve: Curve, size: int) -> CorpusScores:
         method: np.stack([np.load(curve.path(method, drawn)) for drawn in curve.drawn if drawn.size == size])
         for method in (OURS, *OTHERS)
     }
-    return CorpusScores(test.hallucinated, test.groups.tolist(), scores)
+    return corpus_scores(curve.corpus.name, test, scores)
 
 
 def learning_curve_table(results: Results | None = None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.cache import OURS, WITH_PRIOR, new_baseline, save
-from benchmarks.corpus import Corpus
+from benchmarks.corpus import Corpus, corpus_scores
 from halluscope import Detector
 from halluscope.evaluation.comparison import CorpusScores
 from halluscope.evaluation.evaluate import ABLATIONS, WITHOUT_PRIOR, cross_validate
@@ -52,5 +52,4 @@ def load_scores(corpus: Corpus, seeds: int, baselines: Sequence[str]) -> CorpusS
         method: np.stack([np.load(corpus.path(method, seed)) for seed in range(seeds)])
         for method in (*DETECTORS, *baselines)
     }
-    labels, groups = corpus.labelled.hallucinated, corpus.labelled.groups.tolist()
-    return CorpusScores(labels, groups, scores, RESAMPLES)
+    return corpus_scores(corpus.name, corpus.labelled, scores, resamples=RESAMPLES)

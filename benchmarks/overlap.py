@@ -1,7 +1,8 @@
 """Which answers state what shipped detectors know? ``python -m benchmarks.overlap --data DIR``.
 
-An answer counts if all words of a subject and of a true value of one fact of general knowledge stand in it or
-in its prompt, whatever it says of them: an upper bound. Writes ``benchmarks/results/overlap.json``.
+An answer counts if all words of a subject and of a true value of one fact stand in it or in its prompt,
+whatever it says of them: an upper bound. Of a file of questions the accepted answers are taken. Writes
+``benchmarks/results/overlap.json``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import argparse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from benchmarks.questions import read_questions
 from halluscope.detector.detection import prompt_text
 from halluscope.records import read_records
-from models.facts import general
+from models.facts.pairs import domains
 
 RESULTS = Path(__file__).parent / "results" / "overlap.json"
 _LITTLE = frozenset(
@@ -37,19 +39,26 @@ def main() -> None:
     known = known_facts()
     shares = {}
     for file in sorted(arguments.data.glob("*.jsonl")):
-        if not file.name.endswith(".questions.jsonl"):
-            texts = (
-                f"{prompt_text(pair.prompt)} {pair.answer}" for pair in read_records(file, labelled=True)
-            )
-            shares[file.stem] = share_stated(texts, known)
-            print(f"{file.stem:<16}{shares[file.stem]:>7.3f}")
+        name = file.stem.removesuffix(".questions")
+        shares[name] = share_stated(texts_of(file), known)
+        print(f"{name:<16}{shares[name]:>7.3f}")
     RESULTS.write_text(json.dumps(shares, indent=1) + "\n", encoding="utf-8")
 
 
+def texts_of(file: Path) -> Iterator[str]:
+    """Every prompt of a file with its answer, or with all that are accepted."""
+    if file.name.endswith(".questions.jsonl"):
+        for question in read_questions(file):
+            yield " ".join([question.text, *question.answers])
+    else:
+        for pair in read_records(file, labelled=True):
+            yield f"{prompt_text(pair.prompt)} {pair.answer}"
+
+
 def known_facts() -> Known:
-    """Words of each fact of general knowledge, by the longest word of its subject."""
+    """Words of each fact of the shipped detectors' tables, by the longest word of its subject."""
     found: dict[str, list[Words]] = defaultdict(list)
-    for domain in general.domains():
+    for domain in domains():
         for kind in domain.kinds:
             for fact in kind.facts:
                 subject, value = words_of(fact.subject), words_of(fact.value)

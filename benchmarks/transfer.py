@@ -34,7 +34,7 @@ from benchmarks.cache import (
     path_of,
     save,
 )
-from benchmarks.corpus import GIVEN_AWAY, Corpus, read_corpora
+from benchmarks.corpus import GIVEN_AWAY, Corpus, corpus_scores, read_corpora
 from benchmarks.means import FACTS, compare, sets_of
 from benchmarks.pooled import Pool, fit_detector, judge, judge_both, make_pool
 from benchmarks.transfer_table import PROBE, RESULTS, transfer_table
@@ -248,7 +248,7 @@ def summarise_matrix(corpora: Sequence[Corpus], pools: Mapping[str, Pool]) -> di
 
 def _scores(corpus: Corpus, scores: Mapping[str, Sequence[np.ndarray[Any, Any]]]) -> CorpusScores:
     stacked = {method: np.stack(probabilities) for method, probabilities in scores.items()}
-    return CorpusScores(corpus.labelled.hallucinated, corpus.labelled.groups.tolist(), stacked)
+    return corpus_scores(corpus.name, corpus.labelled, stacked)
 
 
 if __name__ == "__main__":

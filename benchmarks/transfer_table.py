@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.across_models import across_table
 from benchmarks.cache import OURS, WITH_PRIOR
-from benchmarks.means import Results, auroc_rows
+from benchmarks.corpus import GIVEN_AWAY
+from benchmarks.means import FACTS, Results, auroc_rows
 from halluscope.lm.catalogue import DEFAULT_MODEL
 
 RESULTS = Path(__file__).parent / "results" / "transfer"
@@ -54,9 +55,11 @@ def matrix_table(matrix: Results) -> str:
     lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for trained, row in matrix["cells"].items():
         cells = [_both(row[tested]) if tested in row else "" for tested in names]
-        lines.append(f"| {trained} | {' | '.join(cells)} |")
+        star = "*" if trained in GIVEN_AWAY else ""
+        lines.append(f"| {trained}{star} | {' | '.join(cells)} |")
     means = [_both(matrix["corpora"][name]["auroc"]) if name in matrix["corpora"] else "" for name in names]
     lines.append(f"| **mean** | {' | '.join(means)} |")
+    lines.append(f"\nThe means are over what was learned from {FACTS}, the rows without a star.")
     for title, mean in matrix["means"].items():
         gain = mean["gains"][PROBE]["mean"]
         lines.append(f"\nMean of {title}: {_both(mean['auroc'])}, gain {_bounds(gain)}.")

@@ -189,7 +189,8 @@ def train(
     say = f", with the say of the shipped detector '{detector.prior_.name}'" if detector.prior_ else ""
     typer.echo(
         f"{out}: trained on {training['pairs']} pairs in {training['groups']} groups{say}; "
-        f"out-of-fold AUROC {found['auroc']:.3f}, Brier score {found['brier']:.3f}"
+        f"out-of-fold AUROC {found['auroc']:.3f}, Brier score {found['brier']:.3f} (a little too good: "
+        "'halluscope evaluate' measures on folds that nothing was learned from)"
     )
 
 

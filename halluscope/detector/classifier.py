@@ -60,7 +60,7 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         From the members' log-odds, and the prior's behind them, to calibrated ones.
     out_of_fold_ : ndarray of shape (pairs,)
         Calibrated probability of each training pair from members and a blend that were not fitted on its
-        group.
+        group. Slightly too good: the readings that the other groups' features were measured with saw it.
     classes_ : ndarray
         ``[False, True]``.
     """

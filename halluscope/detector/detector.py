@@ -91,7 +91,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         Of the language model that it was fitted on.
     training_ : dict
         What it was trained on: number of pairs and groups, share of hallucinated ones, a digest of the pairs,
-        out-of-fold metrics, and a mark of each question, by which `count_seen` finds it again.
+        out-of-fold metrics (slightly too good, see `SurfaceClassifier`), and a mark of each question, by
+        which `count_seen` finds it again.
 
     Examples
     --------

@@ -35,7 +35,8 @@ class CorpusScores:
     scores : mapping of str to ndarray of shape (seeds, n)
         Out-of-fold probability of *hallucinated* by method.
     resamples, seed : int
-        Of the bootstrap.
+        Of the bootstrap. Corpora that are averaged need seeds of their own: those of one size would be
+        resampled alike.
     """
 
     labels: NDArray[np.bool_]
@@ -70,16 +71,20 @@ class CorpusScores:
 
         None where no group has answers of both kinds.
         """
-        codes = group_codes(self.groups)
         shares = []
-        for code in np.unique(codes):
-            rows = np.flatnonzero(codes == code)
-            false, true = rows[self.labels[rows]], rows[~self.labels[rows]]
-            if len(false) and len(true):
-                scores = self.scores[method]
-                apart = scores[:, false, None] - scores[:, None, true]
-                shares.append(np.mean((np.sign(apart) + 1) / 2))
+        for false, true in self.matched:
+            scores = self.scores[method]
+            apart = scores[:, false, None] - scores[:, None, true]
+            shares.append(np.mean((np.sign(apart) + 1) / 2))
         return float(np.mean(shares)) if shares else None
+
+    @cached_property
+    def matched(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Rows of the false and of the true answers to each question that has both."""
+        codes = group_codes(self.groups)
+        rows = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+        parted = [(row[self.labels[row]], row[~self.labels[row]]) for row in rows]
+        return [(false, true) for false, true in parted if len(false) and len(true)]
 
 
 @dataclass(frozen=True)
