@@ -8,10 +8,13 @@ from typing import Any
 
 from halluscope.errors import InputError
 
+_PANDAS_MISSING = ("NAType", "NaTType")  # neither equals itself nor says so
+
 
 def is_missing(value: Any) -> bool:
     """Whether a value is None or the number that data frames have for nothing."""
-    return value is None or (isinstance(value, float) and value != value)
+    missing = value is None or (isinstance(value, float) and value != value)
+    return missing or type(value).__name__ in _PANDAS_MISSING
 
 
 def as_text(value: Any, field: str) -> str:
@@ -27,10 +30,12 @@ def as_text(value: Any, field: str) -> str:
 
 def as_bool(value: Any) -> bool:
     """A label as true or false, whatever type of Python, NumPy or torch it has; else `InputError`."""
-    if hasattr(value, "item"):
-        value = value.item()
-    if value in (0, 1):
-        return bool(value)
+    try:
+        plain = value.item() if hasattr(value, "item") else value
+        if plain in (0, 1):
+            return bool(plain)
+    except (TypeError, ValueError, RuntimeError):  # an array of several values
+        pass
     raise InputError(f"field 'hallucinated' must be true or false, not {value!r}")
 
 

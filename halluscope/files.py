@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,27 @@ def replaceable(path: Path) -> Path:
         If a device, a pipe or a folder is there: to put a file in its place would remove it. Or links that
         lead in a circle.
     """
+    target = behind_links(path)
+    # a pipe's name under /dev/fd leads to what has no name: asked of the link itself
+    if any(place.exists() and not place.is_file() for place in (path, target)):
+        raise InputError(f"cannot write {path}: it is not a plain file, give another name")
+    return target
+
+
+def behind_links(path: Path) -> Path:
+    """Where a path leads, whether or not something is there.
+
+    Raises
+    ------
+    InputError
+        If links lead in a circle.
+    """
     try:
         target = path.resolve()
     except (OSError, RuntimeError) as error:
         raise InputError(f"cannot write {path}: {error}") from None
-    if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise InputError(f"cannot write {path}: it is not a plain file, give another name")
+    if target.is_symlink():
+        raise InputError(f"cannot write {path}: its links lead in a circle")
     return target
 
 
@@ -54,6 +70,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         yield unfinished
+        with unfinished.open("rb+") as file:  # on the disk before it takes a name: power may fail
+            os.fsync(file.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from halluscope.errors import InputError, RecordError
-from halluscope.fields import as_bool, as_text, check_answer, check_prompt, is_missing
+from halluscope.fields import as_bool, as_text, check_answer, check_prompt, is_missing, is_token_ids
 
 Prompt: TypeAlias = "str | Sequence[Mapping[str, Any]] | Sequence[int]"
 """Text, chat messages, or the token ids that a model was really given."""
@@ -89,7 +90,7 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     for field in ("prompt", "answer"):
         if field not in record:
             raise InputError(f"field '{field}' is missing")
-    prompt, answer = record["prompt"], record["answer"]
+    prompt, answer = _as_messages(record["prompt"]), record["answer"]
     check_prompt(prompt)
     check_answer(answer)
     scored = _is_scored(record)
@@ -107,6 +108,13 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     held |= {name for name, text in texts.items() if text is not None and text is record.get(name)}
     other = {name: value for name, value in record.items() if name not in held}
     return Pair(prompt=prompt, answer=answer, hallucinated=label, where=where, other=other, **texts)
+
+
+def _as_messages(prompt: Any) -> Any:
+    """Chat messages as a list where they come as an array, as from a Parquet file; anything else as it is."""
+    if hasattr(prompt, "tolist") and not is_token_ids(prompt):
+        return prompt.tolist()
+    return prompt
 
 
 def _is_scored(record: Mapping[str, Any]) -> bool:
@@ -146,16 +154,16 @@ def as_pairs(pairs: Any) -> list[Pair]:
 def _as_pair(item: Any, where: str) -> Pair:
     if isinstance(item, Pair):
         return item if item.where != _NOWHERE else replace(item, where=where)
+    if hasattr(item, "to_dict"):  # a row of a data frame
+        item = item.to_dict()
+    if isinstance(item, (tuple, list)) or hasattr(item, "tolist"):
+        item = dict(zip(("prompt", "answer"), item, strict=True)) if len(item) == 2 else None
+    if not isinstance(item, Mapping):
+        raise InputError(f"{where} is neither a mapping with prompt and answer nor a (prompt, answer) tuple")
     try:
-        if isinstance(item, Mapping):
-            return _pair_from_mapping(item, where)
-        if not isinstance(item, (str, bytes)) and len(item) == 2:
-            return _pair_from_mapping({"prompt": item[0], "answer": item[1]}, where)
+        return _pair_from_mapping(item, where)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    except TypeError:
-        pass
-    raise InputError(f"{where} is neither a mapping with prompt and answer nor a (prompt, answer) tuple")
 
 
 def read_records(path: str | Path, *, labelled: bool = False) -> Iterator[Pair]:
@@ -188,7 +196,7 @@ def read_records(path: str | Path, *, labelled: bool = False) -> Iterator[Pair]:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     with file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
+            if not (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip():
                 continue
             pair = parse_line(line, path, number)
             if labelled and pair.hallucinated is None:

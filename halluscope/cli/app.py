@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -286,6 +287,9 @@ class _Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
 
 def main() -> None:
     """Run the command line and leave the process with its status."""
+    for stream in (sys.stdout, sys.stderr):  # a name that a terminal cannot show is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 

@@ -14,6 +14,7 @@ from halluscope.detector.shipped import load_detector_for, shipped_detector
 from halluscope.errors import InputError
 from halluscope.evaluation.evaluate import evaluate
 from halluscope.evaluation.report import print_results, write_results
+from halluscope.files import behind_links
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS, absolute_name
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.primer import PRIMER
@@ -24,7 +25,7 @@ from halluscope.scoring import check_records, score_file
 
 def load_quietly(model: str | None, detector: Path | None) -> Detector:
     """A detector and its model, without transformers' own bars; a known model is pulled first, with ours."""
-    folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else detector
+    folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else detector.expanduser()
     name = model or str(read_manifest(folder)["model"]["name"])
     prepare(name)
     return load_detector_for(name, folder)
@@ -62,6 +63,7 @@ def train_detector(
     path: Path, out: Path, model: str, seed: int, folds: int, prior: bool, primer: bool
 ) -> Detector:
     """Train on a file and save; what is read is kept in a hidden folder beside it until then."""
+    out = behind_links(out.expanduser())  # what is kept until then lies beside the folder itself
     pairs = _read_labelled(path)
     check_out_folder(out)
     check_target(out)

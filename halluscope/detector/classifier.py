@@ -91,7 +91,9 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         """
         n = len(names) - 1 if PRIOR in names[-1:] else X.shape[1]
         measured, prior = X[:, :n], X[:, n:]
-        members = self._new_members([names.index(name) for name in VERDICT if name in names])
+        members = new_members(
+            [names.index(name) for name in VERDICT if name in names], self.strength, self.seed
+        )
         log_odds = np.column_stack([np.empty((len(y), len(members))), prior])
         for train, test in folds:
             for column, member in enumerate(members.values()):
@@ -133,29 +135,31 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         """True where hallucinated is more likely than not."""
         return self.predict_proba(X)[:, 1] >= 0.5
 
-    def _new_members(self, verdict: list[int]) -> dict[str, Any]:
-        members: dict[str, Any] = {
-            "linear": make_pipeline(
-                VarianceThreshold(_ROUNDING**2),
-                StandardScaler(),
-                LogisticRegression(C=self.strength, solver="newton-cholesky"),
-            ),
-            "boosting": HistGradientBoostingClassifier(
-                learning_rate=0.05,
-                max_iter=200,
-                max_leaf_nodes=12,
-                min_samples_leaf=20,
-                l2_regularization=5.0,
-                max_features=0.2,
-                max_bins=64,  # two and a half times as fast as the usual 255, and as good
-                early_stopping=False,  # its own validation split, made beyond 10,000 pairs, ignores groups
-                random_state=self.seed,
-            ),
-        }
-        if verdict:
-            chosen = ColumnTransformer([("verdict", StandardScaler(), verdict)])
-            members["verdict"] = make_pipeline(chosen, LogisticRegression())
-        return members
+
+def new_members(verdict: list[int], strength: float = 0.01, seed: int = 0) -> dict[str, Any]:
+    """The members before they are fitted; `verdict` holds the columns of `VERDICT`, if there are any."""
+    members: dict[str, Any] = {
+        "linear": make_pipeline(
+            VarianceThreshold(_ROUNDING**2),
+            StandardScaler(),
+            LogisticRegression(C=strength, solver="newton-cholesky"),
+        ),
+        "boosting": HistGradientBoostingClassifier(
+            learning_rate=0.05,
+            max_iter=200,
+            max_leaf_nodes=12,
+            min_samples_leaf=20,
+            l2_regularization=5.0,
+            max_features=0.2,
+            max_bins=64,  # two and a half times as fast as the usual 255, and as good
+            early_stopping=False,  # its own validation split, made beyond 10,000 pairs, ignores groups
+            random_state=seed,
+        ),
+    }
+    if verdict:
+        chosen = ColumnTransformer([("verdict", StandardScaler(), verdict)])
+        members["verdict"] = make_pipeline(chosen, LogisticRegression())
+    return members
 
 
 def fit_blend(log_odds: npt.NDArray[np.float64], y: npt.NDArray[np.bool_]) -> LogisticRegression:

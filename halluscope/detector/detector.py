@@ -31,7 +31,7 @@ from halluscope.detector.prior import Prior
 from halluscope.detector.settings import check_settings
 from halluscope.errors import FingerprintError, InputError
 from halluscope.folds import grouped_folds
-from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.language_model import LanguageModel, check_language_model
 from halluscope.lm.primer import PRIMER, Primer
 from halluscope.lm.tokens import TokenizedPair
 from halluscope.progress import progress_bar
@@ -176,11 +176,7 @@ class Detector(ClassifierMixin, BaseEstimator):
             For pairs that cannot be learned from, naming the pair, or a parameter that cannot be.
         """
         check_settings(self.get_params(deep=False))
-        if not isinstance(self.lm, LanguageModel):
-            raise InputError(
-                f"parameter 'lm' must be a LanguageModel, not {type(self.lm).__name__}: "
-                "wrap what you have loaded as halluscope.LanguageModel(model, tokenizer)"
-            )
+        check_language_model(self.lm)
         labelled = check_labelled(as_pairs(pairs), hallucinated, groups)
         folds = grouped_folds(labelled.hallucinated, labelled.groups, self.folds, self.seed)
         prior = self.find_prior()
@@ -293,15 +289,14 @@ class Detector(ClassifierMixin, BaseEstimator):
                 model=self.lm.name,
                 detector=self.name,
                 seconds=seconds,
-                score_surfaces=self.score_surfaces,
+                score_surfaces=learned.score_surfaces,
             )
             for pair, surface, row, probability in zip(pairs, surfaces, rows, probabilities, strict=True)
         ]
 
     def score_surfaces(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
         """Probability of being hallucinated for each of some surfaces with this detector's channels."""
-        learned = self.learned
-        return learned.judge(learned.measure(surfaces))[:, 1]
+        return self.learned.score_surfaces(surfaces)
 
     def count_seen(self, pairs: Any) -> int | None:
         """How many pairs have a question that this detector or its prior was trained on.

@@ -62,6 +62,10 @@ class Learned:
         """Calibrated probabilities (surfaces, 2): not hallucinated, hallucinated."""
         return self.classifier.predict_proba(features)
 
+    def score_surfaces(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
+        """Probability of being hallucinated (surfaces,) for surfaces with all channels."""
+        return self.judge(self.measure(surfaces))[:, 1]
+
     def digest(self) -> str:
         """Of every number that a probability depends on."""
         tensors = [t.numpy() for r in self.readings for t in (r.directions, r.centres, r.scales)]

@@ -73,6 +73,8 @@ def _check_fields(path: Path, manifest: dict[str, Any]) -> None:
     for field, kind in _MODEL_FIELDS.items():
         if not isinstance(manifest["model"].get(field), kind):
             raise DetectorError(f"{path} is damaged: field 'model.{field}' is missing or of the wrong type")
+    if not isinstance(manifest["training"].get("questions", []), list):
+        raise DetectorError(f"{path} is damaged: field 'training.questions' is of the wrong type")
     prior = manifest.get("prior", "missing")
     if prior is not None and not (isinstance(prior, dict) and _PRIOR_FIELDS.items() <= _types(prior).items()):
         raise DetectorError(f"{path} is damaged: field 'prior' is missing or of the wrong type")

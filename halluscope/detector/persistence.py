@@ -27,11 +27,12 @@ from halluscope.detector.classifier import PRIOR, SurfaceClassifier
 from halluscope.detector.manifest import FORMAT, MANIFEST, looks_like_detector, read_manifest
 from halluscope.detector.prior import Prior, prior_reading
 from halluscope.detector.readings import CHANNELS
+from halluscope.detector.restored import check_kinds, check_trees
 from halluscope.detector.settings import SETTINGS, check_settings
-from halluscope.detector.trees import check_trees
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.features import feature_names
-from halluscope.lm.language_model import LanguageModel
+from halluscope.files import behind_links
+from halluscope.lm.language_model import LanguageModel, check_language_model
 from halluscope.surfaces import Reading
 
 if TYPE_CHECKING:
@@ -95,19 +96,19 @@ def save_detector(detector: Detector, folder: Path) -> Path:
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
-    folder = folder.absolute()
+    name, folder = folder.absolute().name, behind_links(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         if folder.is_dir():  # what stands beside a replaced detector (a model card, say) stays
             shutil.copytree(folder, fresh, dirs_exist_ok=True)
         fresh.chmod(0o755)  # mkdtemp makes it the owner's alone
-        for name, data in files.items():
-            (fresh / name).write_bytes(data)
+        for file, data in files.items():
+            (fresh / file).write_bytes(data)
         _swap(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    detector.name_ = folder.name
+    detector.name_ = name
     return folder
 
 
@@ -116,13 +117,16 @@ def check_target(folder: Path) -> None:
 
     The folder is new, empty but for hidden files, or an earlier detector of any format, and can be replaced.
     """
+    folder = behind_links(folder)
     if not folder.exists():
         return
-    parent = folder.absolute().parent
-    if folder.is_mount() or not os.access(parent, os.W_OK | os.X_OK):
+    hindrances = {
+        "it is a mount point": folder.is_mount(),
+        f"{folder.parent} is not writable": not os.access(folder.parent, os.W_OK | os.X_OK),
+    }
+    for hindrance in filter(hindrances.get, hindrances):
         raise DetectorError(
-            f"{folder} cannot be replaced as a whole (it is a mount point, or {parent} is not writable): "
-            "give a new folder inside it"
+            f"{folder} cannot be replaced as a whole ({hindrance}): give a new folder inside it"
         )
     if folder.is_dir() and looks_like_detector(folder):
         return
@@ -169,8 +173,7 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
     manifest = read_manifest(folder)
     files = {name: _checked_bytes(folder, name, manifest) for name in (READINGS, CLASSIFIER)}
     model = manifest["model"]
-    if lm is None:
-        lm = LanguageModel.from_pretrained(model["name"])
+    lm = LanguageModel.from_pretrained(model["name"]) if lm is None else check_language_model(lm)
     if lm.fingerprint != model["fingerprint"]:
         raise FingerprintError(
             f"the detector {folder} was trained on '{model['name']}', and '{lm.name}' is another language "
@@ -255,6 +258,7 @@ def _restore_classifier(
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             parts = skops.io.loads(data, trusted=_TRUSTED)
         classifier.members_, classifier.blend_ = parts["members"], parts["blend"]
+        check_kinds(classifier, parts.get("prior"))
         check_trees(classifier.members_["boosting"], n_features)
         classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
         works = np.isfinite(classifier.predict_proba(np.zeros((1, n_features)))).all()

@@ -27,7 +27,7 @@ class Shards:
         self.folder = folder
 
     def get(self, name: str, compute: Callable[[], Floats], done: Callable[[], None]) -> Floats:
-        """What an earlier run has computed under this name, else what is computed now.
+        """What an earlier run has kept under this name; if nothing, or it is damaged, what is computed now.
 
         Parameters
         ----------
@@ -41,9 +41,13 @@ class Shards:
             return compute()
         path = self.folder / f"{name}.npy"
         if path.is_file():
-            found: Floats = np.load(path, allow_pickle=False)
-            done()
-            return found
+            try:
+                found: Floats = np.load(path, allow_pickle=False)
+            except (ValueError, EOFError):  # cut short
+                path.unlink()
+            else:
+                done()
+                return found
         computed = compute()
         with written_whole(path) as unfinished:
             np.save(unfinished, computed)

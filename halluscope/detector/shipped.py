@@ -11,7 +11,7 @@ from halluscope.detector.detector import Detector
 from halluscope.detector.manifest import MANIFEST, read_manifest
 from halluscope.detector.prior import Prior, prior_from
 from halluscope.errors import DetectorError
-from halluscope.lm.catalogue import DEFAULT_MODEL
+from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS, absolute_name
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.primer import PRIMER, Primer
 from halluscope.records import Answer, Prompt
@@ -73,14 +73,19 @@ def shipped_prior(lm: LanguageModel, primer: Primer = PRIMER) -> Prior | None:
 
 
 @functools.lru_cache(maxsize=2)
-def _language_model(name: str) -> LanguageModel:
+def _language_model(name: str, written: int) -> LanguageModel:
+    """`written` tells apart what one folder holds at different times."""
     return LanguageModel.from_pretrained(name)
 
 
 @functools.lru_cache(maxsize=4)
-def _detector(folder: Path, model: str | None, written: int) -> Detector:
-    """`written` tells apart what one folder holds at different times."""
-    return Detector.load(folder, _language_model(model or read_manifest(folder)["model"]["name"]))
+def _detector(folder: Path, written: int, model: str, model_written: int) -> Detector:
+    return Detector.load(folder, _language_model(model, model_written))
+
+
+def _last_written(folder: Path) -> int:
+    """When a file of a folder was last written, in nanoseconds; 0 if there is none."""
+    return max((file.stat().st_mtime_ns for file in folder.glob("*") if file.is_file()), default=0)
 
 
 def load_detector_for(model: str | None = None, detector: str | Path | None = None) -> Detector:
@@ -93,10 +98,11 @@ def load_detector_for(model: str | None = None, detector: str | Path | None = No
     detector : path-like, optional
         Folder of the detector; the one that ships for the model if not given.
     """
-    folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else Path(detector)
-    manifest = folder / MANIFEST
+    folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else Path(detector).expanduser()
+    name = absolute_name(model or str(read_manifest(folder)["model"]["name"]))
+    model_written = 0 if name in KNOWN_MODELS else _last_written(Path(name))
     with _lock:
-        return _detector(folder.resolve(), model, manifest.stat().st_mtime_ns if manifest.is_file() else 0)
+        return _detector(folder.resolve(), _last_written(folder), name, model_written)
 
 
 def detect(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from halluscope.lm.anatomy import running_device
-from halluscope.lm.weights import state_of_weights
+from halluscope.lm.weights import state_of_forward, state_of_weights
 
 _LASTING = 2  # primers: one, and that of another detector on the same model
 _PASSING = 2**29  # bytes of keys and values: beside the beginning in use, as many as fit
@@ -66,7 +66,7 @@ class Beginning(DynamicCache):
 
 
 class Beginnings:
-    """The beginnings of a decoder that are in use, as long as its weights stay as they are.
+    """The beginnings of a decoder that are in use, as long as its weights and hooks stay as they are.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Beginnings:
 
     def __init__(self, decoder: nn.Module) -> None:
         self._decoder = decoder
-        self._weights: tuple[Any, ...] = ()
+        self._state: tuple[Any, ...] = ()
         self._lasting: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
         self._passing: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
 
@@ -91,11 +91,11 @@ class Beginnings:
         primer : tuple of int
             First tokens of `ids`, perhaps all; kept beyond `release`.
         """
-        weights = state_of_weights(self._decoder)
-        if weights != self._weights:
+        state = (state_of_weights(self._decoder), state_of_forward(self._decoder))
+        if state != self._state:
             self._lasting.clear()
             self._passing.clear()
-            self._weights = weights
+            self._state = state
         lasting = self._primed(primer) if primer else None
         if ids == primer and lasting:
             return lasting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +11,11 @@ from halluscope.lm.offsets import align_offsets
 
 Encoded = tuple[list[int], list[tuple[int, int]]]
 """Token ids, and the characters that each covers."""
+
+
+def state_of_tokenizer(tokenizer: Any) -> tuple[Any, ...]:
+    """Changes when tokens are added or the chat template is set; takes some microseconds."""
+    return (str(tokenizer.chat_template or ""), len(tokenizer))
 
 
 class TextEncoder:
@@ -24,10 +28,29 @@ class TextEncoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self._controls: tuple[Any, dict[str, int], re.Pattern[str]] | None = None
 
-    @cached_property
+    @property
     def control_ids(self) -> dict[str, int]:
         """The tokens that steer the model rather than spell text: special ones and those of the template."""
+        return self._known_controls()[0]
+
+    @property
+    def control_pattern(self) -> re.Pattern[str]:
+        """Finds the control tokens in a text, the longest first."""
+        return self._known_controls()[1]
+
+    def _known_controls(self) -> tuple[dict[str, int], re.Pattern[str]]:
+        """Found anew once the user has changed the tokenizer."""
+        state = state_of_tokenizer(self.tokenizer)
+        if self._controls is None or self._controls[0] != state:
+            found = self._find_controls()
+            texts = sorted(filter(None, found), key=len, reverse=True)
+            pattern = re.compile(f"({'|'.join(map(re.escape, texts))})" if texts else "((?!))")
+            self._controls = (state, found, pattern)
+        return self._controls[1:]
+
+    def _find_controls(self) -> dict[str, int]:
         template = str(self.tokenizer.chat_template or "") + self._sample_conversation()
         return {
             str(token.content): index
@@ -46,12 +69,6 @@ class TextEncoder:
             return self.render(messages)
         except InputError:
             return ""
-
-    @cached_property
-    def control_pattern(self) -> re.Pattern[str]:
-        """Finds the control tokens in a text, the longest first."""
-        texts = sorted(filter(None, self.control_ids), key=len, reverse=True)
-        return re.compile(f"({'|'.join(map(re.escape, texts))})" if texts else "((?!))")
 
     def render(self, messages: list[dict[str, Any]]) -> str:
         """The chat template around some messages; nothing where there is no template."""

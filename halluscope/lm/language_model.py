@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from halluscope.errors import InputError
+from halluscope.errors import InputError, ModelError
 from halluscope.lm.anatomy import Anatomy, all_modules, find_anatomy, running_device
 from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visit_attention
 from halluscope.lm.batching import token_budget_batches
-from halluscope.lm.catalogue import DEFAULT_MODEL
+from halluscope.lm.catalogue import DEFAULT_MODEL, absolute_name
+from halluscope.lm.encoding import state_of_tokenizer
 from halluscope.lm.fingerprint import fingerprint
 from halluscope.lm.loading import load_pretrained
 from halluscope.lm.packer import Batch, Packer
@@ -39,7 +40,8 @@ class LanguageModel:
     Parameters
     ----------
     model : PreTrainedModel
-        Any decoder-only language model that transformers loads; used where it is, in its dtype.
+        Any decoder-only language model that transformers loads; used where it is, in its dtype. Of one that
+        ``torch.compile`` has wrapped, what is inside; passes that are looked into run uncompiled.
     tokenizer : PreTrainedTokenizer
         Its tokenizer.
     name : str, optional
@@ -50,23 +52,27 @@ class LanguageModel:
     Raises
     ------
     ModelError
-        If the model is not a decoder-only causal language model.
+        If the model is not a decoder-only causal language model, or the tokenizer is none.
     """
 
     def __init__(
         self, model: Any, tokenizer: Any, *, name: str | None = None, token_budget: int | None = None
     ) -> None:
+        model = getattr(model, "_orig_mod", model)
+        if not callable(tokenizer) or not hasattr(tokenizer, "convert_ids_to_tokens"):
+            raise ModelError(
+                f"{type(tokenizer).__name__} is not a transformers tokenizer: pass what AutoTokenizer loads"
+            )
         self.model = model
         self.tokenizer = tokenizer
         self.name = name or str(
             getattr(getattr(model, "config", None), "_name_or_path", "") or type(model).__name__
         )
-        self.anatomy: Anatomy = find_anatomy(model)
+        self._anatomy: Anatomy = find_anatomy(model)
         self.token_budget = token_budget or (
             _CPU_TOKEN_BUDGET if self.device.type == "cpu" else _DEVICE_TOKEN_BUDGET
         )
         self._fingerprinted: tuple[tuple[Any, ...], str] = ((), "")
-        self._tokenize = PairTokenizer(tokenizer, self.context_window, self._vocabulary_size)
         self._make_unshared()
 
     @classmethod
@@ -90,7 +96,14 @@ class LanguageModel:
             If there is no such model, or transformers cannot load it.
         """
         model, tokenizer = load_pretrained(name, **kwargs)
-        return cls(model, tokenizer, name=str(name))
+        return cls(model, tokenizer, name=absolute_name(str(name)))
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """The model's parts; looked for again where its unembedding has been replaced."""
+        if self._anatomy.unembed.unembedding is not self.model.get_output_embeddings():
+            self._anatomy = find_anatomy(self.model)
+        return self._anatomy
 
     @property
     def device(self) -> Any:
@@ -121,9 +134,9 @@ class LanguageModel:
     @property
     def fingerprint(self) -> str:
         """Digest by which a detector knows this model; the same in every dtype, not once trained on."""
-        weights = state_of_weights(self.model)
-        if weights != self._fingerprinted[0]:
-            self._fingerprinted = (weights, fingerprint(self.model, self.tokenizer))
+        state = (*state_of_weights(self.model), state_of_tokenizer(self.tokenizer))
+        if state != self._fingerprinted[0]:
+            self._fingerprinted = (state, fingerprint(self.model, self.tokenizer))
         return self._fingerprinted[1]
 
     def tokenize(
@@ -244,8 +257,11 @@ class LanguageModel:
     def evaluating(self) -> Iterator[None]:
         """Hold the model for one pass: dropout is off, and other threads wait with theirs."""
         # hooks sit on the one model: two threads recording at once would see each other's states
-        with self._recording:
-            training = [module for module in all_modules(self.model) if module.training]
+        with self._recording, ExitStack() as held:
+            modules = all_modules(self.model)
+            training = [module for module in modules if module.training]
+            if any(module._compiled_call_impl is not None for module in modules):
+                held.enter_context(torch.compiler.set_stance("force_eager"))  # hooks do not compile
             try:
                 for module in training:
                     module.training = False
@@ -285,7 +301,7 @@ class LanguageModel:
 
     def __getstate__(self) -> dict[str, Any]:
         # locks do not travel between processes, and beginnings are soon computed
-        unshared = ("_recording", "_tokenizing", "_packer")
+        unshared = ("_recording", "_tokenizing", "_tokenize", "_packer")
         return {key: value for key, value in self.__dict__.items() if key not in unshared}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -295,7 +311,18 @@ class LanguageModel:
     def _make_unshared(self) -> None:
         self._recording = threading.RLock()
         self._tokenizing = threading.RLock()  # fast tokenizers refuse to be set and used at the same time
+        self._tokenize = PairTokenizer(self.tokenizer, self.context_window, lambda: self._vocabulary_size)
         self._packer = Packer(self.model, self.anatomy, self.context_window)
 
     def __repr__(self) -> str:
         return f"LanguageModel({self.name!r}, {self.n_layers - 1} blocks of width {self.hidden_size})"
+
+
+def check_language_model(lm: Any) -> LanguageModel:
+    """The language model itself; `InputError` if it is something else."""
+    if not isinstance(lm, LanguageModel):
+        raise InputError(
+            f"parameter 'lm' must be a LanguageModel, not {type(lm).__name__}: "
+            "wrap what you have loaded as halluscope.LanguageModel(model, tokenizer)"
+        )
+    return lm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,12 +85,15 @@ class PairTokenizer:
         Its chat template is used where it has one, else `PLAIN_FORM`.
     context_window : int, optional
         Longest sequence that the model reads; None if it has no limit.
-    vocabulary_size : int, optional
-        Token ids that the model has embeddings for; not checked if None.
+    vocabulary_size : callable, optional
+        Gives the number of token ids that the model has embeddings for; not checked if None.
     """
 
     def __init__(
-        self, tokenizer: Any, context_window: int | None = None, vocabulary_size: int | None = None
+        self,
+        tokenizer: Any,
+        context_window: int | None = None,
+        vocabulary_size: Callable[[], int] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self._encoder = TextEncoder(tokenizer)
@@ -194,10 +197,11 @@ class PairTokenizer:
     def _check_ids(self, ids: Sequence[int]) -> None:
         if self.context_window is not None and len(ids) > self.context_window:
             raise ContextWindowError(len(ids), self.context_window)
+        size = None if self.vocabulary_size is None else self.vocabulary_size()
         for index in (min(ids), max(ids)):
-            if index < 0 or (self.vocabulary_size is not None and index >= self.vocabulary_size):
+            if index < 0 or (size is not None and index >= size):
                 raise InputError(
-                    f"token id {index} is not in the model's vocabulary of {self.vocabulary_size} tokens: "
+                    f"token id {index} is not in the model's vocabulary of {size} tokens: "
                     "the ids or the tokenizer are another model's"
                 )
 

@@ -1,4 +1,4 @@
-"""Whether weights are still what they were."""
+"""Whether a model is still what it was."""
 
 from __future__ import annotations
 
@@ -31,3 +31,15 @@ def state_of_weights(model: nn.Module) -> tuple[Any, ...]:
         if "_disable_adapters" in module.__dict__
     )
     return (versions, sample, adapters)
+
+
+def state_of_forward(model: nn.Module) -> tuple[Any, ...]:
+    """Changes when hooks are set or removed, and when a module's forward is replaced."""
+    found = []
+    for module in all_modules(model):
+        # torch numbers hooks in the order in which they are set, and uses no number twice
+        hooks = (*module._forward_hooks, *module._forward_pre_hooks)
+        forward = module.__dict__.get("forward")
+        if hooks or forward is not None:
+            found.append((id(module), hooks, id(forward)))
+    return tuple(found)

@@ -16,7 +16,8 @@ CHUNK = 256
 
 def check_label(pair: Pair) -> None:
     """Raise `InputError` where two fields want the place of ``label`` in the scored record."""
-    if pair.hallucinated is not None and pair.other.get("label", pair.hallucinated) != pair.hallucinated:
+    label = pair.other.get("label")
+    if pair.hallucinated is not None and label is not None and label != pair.hallucinated:
         raise InputError(
             f"{pair.where}: field 'label' says something else than 'hallucinated', which moves to 'label' "
             "in scored records: rename or remove one"
@@ -41,7 +42,8 @@ def _scored_line(pair: Pair, detection: Detection) -> str:
         "context": pair.context,
         "label": pair.hallucinated,
     }
-    scored = {key: value for key, value in record.items() if value is not None} | dict(pair.other)
+    scored = {key: value for key, value in record.items() if value is not None}
+    scored |= {key: value for key, value in pair.other.items() if value is not None or key not in scored}
     scored |= {
         "probability": detection.probability,
         "hallucinated": detection.hallucinated,

@@ -26,7 +26,7 @@ def gain(value):
     return {"mean": interval(value), "p": 0.001, "holm": 0.002, "wins": 1, "ties": 1, "losses": 0}
 
 
-def row(own, best):
+def row(own, best, matched=45):
     others = dict.fromkeys(BESIDE, 0.6)
     others["stack"] = best
     variants = {OURS: own, WITH_PRIOR: own + 0.01, "no peaks": 0.65}
@@ -35,12 +35,20 @@ def row(own, best):
     return {
         "n": 90,
         "n_groups": 45,
+        "n_matched": matched,
         "best": "stack",
         "gain": gain(own - best),
         "auroc": auroc,
-        "pair_accuracy": dict.fromkeys(auroc),
+        "pair_accuracy": dict.fromkeys(auroc, 0.9),
         "metrics": {OURS: metrics},
     }
+
+
+@pytest.fixture(autouse=True)
+def overlap(tmp_path, monkeypatch):
+    path = tmp_path / "overlap.json"
+    path.write_text('{"a": 0.123, "cities": 0.9, "told": 0.5}')
+    monkeypatch.setattr("benchmarks.accuracy_tables.OVERLAP", path)
 
 
 @pytest.fixture
@@ -72,6 +80,7 @@ def test_means_stand_in_order(results):
     assert lines[-6].startswith(f"| *{WITH_PRIOR}* | 0.760 |")
     assert lines[-5].startswith("| *halluscope, no peaks* | 0.650 |")
     assert "1 to 3 seeds. Not measured yet: new. Better" in lines[-3]
+    assert "in each of the other counted ones at most 12% of the answers state" in lines[-1]
     assert "The prior adds +0.012 (-0.008 to +0.032) on average" in lines[-1]
     assert f"over {BEST} +0.030 (+0.010 to +0.050), stack" in lines[-1]
 
@@ -94,7 +103,10 @@ def test_every_method_on_every_corpus(results):
 
 
 def test_other_metrics(results):
-    assert metrics_table(results).splitlines()[2] == "| a |  | 0.800 | 0.031 |"
+    few = {**results, "corpora": {"a": row(0.8, 0.75), "few": row(0.8, 0.75, matched=19)}}
+    lines = metrics_table(few).splitlines()
+    assert lines[2:4] == ["| a | 45 | 0.900 | 0.800 | 0.031 |", "| few | 19 |  | 0.800 | 0.031 |"]
+    assert "left out where these are fewer than 20" in lines[-1]
 
 
 def test_what_the_primer_is_worth_on_the_corpora_of_both_runs(results):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from halluscope.detector.trees import check_trees
+from halluscope.detector.restored import check_trees
 
 
 @pytest.fixture(scope="module")
