@@ -1,4 +1,5 @@
 import hashlib
+import os
 import stat
 from pathlib import Path
 
@@ -70,3 +71,13 @@ def test_a_file_s_digest_is_of_all_that_it_holds(tmp_path):
     path.write_bytes(content)
     assert file_sha256(path) == hashlib.sha256(content).hexdigest()
     assert file_sha256(path, "before") == hashlib.sha256(b"before" + content).hexdigest()
+
+
+def test_a_pipe_without_a_name_is_refused():
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(InputError, match="it is not a plain file"):
+            replaceable(Path(f"/dev/fd/{writing}"))
+    finally:
+        os.close(reading)
+        os.close(writing)

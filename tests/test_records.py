@@ -171,3 +171,30 @@ def test_a_verdict_read_back_is_not_taken_for_a_label(tmp_path):
     path.write_text(json.dumps(scored) + "\n")
     with pytest.raises(RecordError, match="verdict"):
         list(read_records(path, labelled=True))
+
+
+def test_rows_of_a_data_frame_and_chats_of_a_parquet_file():
+    frame = pd.DataFrame([{"prompt": "Who?", "answer": "Bell.", "hallucinated": True}])
+    rows = [row for _, row in frame.iterrows()]
+    assert as_pairs(rows) == [Pair("Who?", "Bell.", True, where="pair 1")]
+    assert as_pairs(frame[["prompt", "answer"]].to_numpy()) == [Pair("Who?", "Bell.", where="pair 1")]
+    chat = np.array(MESSAGES, dtype=object)
+    assert as_pairs([{"prompt": chat, "answer": "Bell."}])[0].prompt == MESSAGES
+
+
+@pytest.mark.parametrize("label", [np.array([1, 0]), torch.tensor([1, 0]), [1], "yes"])
+def test_labels_that_are_none(label):
+    with pytest.raises(InputError, match="pair 1: field 'hallucinated' must be true or false"):
+        as_pairs([{"prompt": "Who?", "answer": "Bell.", "hallucinated": label}])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
+def test_missing_values_of_a_mapping(missing):
+    assert as_pairs([{"prompt": "a", "answer": "b", "hallucinated": missing}])[0].hallucinated is None
+
+
+def test_a_byte_order_mark_alone_is_no_record(tmp_path):
+    good = json.dumps({"prompt": "Who?", "answer": "Bell."}).encode()
+    assert list(read_records(write(tmp_path, b"\xef\xbb\xbf"))) == []
+    assert [pair.answer for pair in read_records(write(tmp_path, b"\xef\xbb\xbf", good))] == ["Bell."]
+    assert [pair.answer for pair in read_records(write(tmp_path, b"\xef\xbb\xbf" + good))] == ["Bell."]

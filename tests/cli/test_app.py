@@ -141,6 +141,29 @@ def test_train_then_use(run, write, model_folder, tmp_path, monkeypatch):
     ).read_bytes()
 
 
+def test_train_into_the_home_folder_through_a_link(run, write, model_folder, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    (home / "store").mkdir(parents=True)
+    (home / "mine").symlink_to("store/new")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    pairs = write(labelled_records(30))
+    assert run("train", pairs, "--out=~/mine", "--model", model_folder, "--folds", 3).status == 0
+    assert read_manifest(home / "store" / "new")["training"]["pairs"] == 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "pairs.jsonl"]
+    assert run("detect", "a?", "It is.", "--detector", "~/mine").status == 0
+
+
+def test_a_name_that_the_terminal_cannot_show(run, write, model_folder, tmp_path, monkeypatch):
+    pairs = write(labelled_records(30))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    stdout, out = sys.stdout, tmp_path / "\u0434\u0435\u0442"
+    assert run("train", pairs, "--out", out, "--model", model_folder, "--folds", 3).status == 0
+    stdout.seek(0)
+    assert "\\u0434\\u0435\\u0442: trained on 60 pairs" in stdout.read()
+    assert read_manifest(out)["training"]["pairs"] == 60
+
+
 def test_a_shipped_detector_has_a_say_unless_told_otherwise(
     run, write, model_folder, trained, tmp_path, monkeypatch
 ):

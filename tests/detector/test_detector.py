@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -249,3 +250,15 @@ def test_a_model_that_was_trained_on_under_a_fitted_detector_is_refused(records)
 def test_a_bare_transformers_model_is_refused():
     with pytest.raises(InputError, match=r"LanguageModel\(model, tokenizer\)"):
         Detector(tiny_model("llama")).fit(NEW)
+
+
+def test_a_detection_stays_what_it_was_and_carries_no_language_model(lm, records):
+    detector = Detector(lm, folds=3, prior=False).fit(records[:40])
+    pair = (NEW[0]["prompt"], NEW[0]["answer"])
+    tokens = [token.probability for token in detector.detect(*pair).tokens]
+    kept = detector.detect(*pair)
+    assert len(pickle.dumps(kept)) < len(pickle.dumps(lm.model)) + len(pickle.dumps(detector.learned))
+    assert b"LlamaForCausalLM" not in pickle.dumps(kept)
+    detector.fit(records[40:])
+    assert [token.probability for token in kept.tokens] == tokens
+    assert [token.probability for token in detector.detect(*pair).tokens] != tokens

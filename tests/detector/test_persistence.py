@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from halluscope.detector import Detector, persistence
 from halluscope.detector.manifest import MANIFEST, read_manifest
 from halluscope.detector.persistence import CLASSIFIER, READINGS, check_target
-from halluscope.errors import DetectorError, FingerprintError
+from halluscope.errors import DetectorError, FingerprintError, InputError
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.primer import PRIMER
 from tests.samples import labelled_records
@@ -343,3 +343,56 @@ def test_fitted_anew_it_is_no_more_what_was_saved(lm, tmp_path):
     detector.save(tmp_path / "mine")
     assert detector.name == "mine"
     assert detector.fit(labelled_records(21)).name == "unsaved"
+
+
+def test_a_link_leads_to_what_is_replaced(lm, detector, tmp_path):
+    first = Detector(lm, folds=3, prior=False).fit(labelled_records(12)).save(tmp_path / "store" / "v1")
+    before = (first / MANIFEST).read_text()
+    link = tmp_path / "current"
+    link.symlink_to(first)
+    assert detector.save(link) == first.resolve()
+    assert link.is_symlink()
+    assert (first / MANIFEST).read_text() != before
+    assert Detector.load(link, lm).name == "current"
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere")
+    check_target(dangling)
+    detector.save(dangling)
+    assert (tmp_path / "nowhere" / MANIFEST).is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "dangling", "nowhere", "store"]
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(InputError, match="circle"):
+        check_target(tmp_path / "circle")
+
+
+def test_the_folder_one_is_in_is_replaced_or_the_reason_told(monkeypatch, tmp_path):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    check_target(pathlib.Path())
+    monkeypatch.setattr("os.access", lambda *args: False)
+    with pytest.raises(DetectorError, match=r"\(.* is not writable\)"):
+        check_target(pathlib.Path())
+
+
+def test_members_of_other_kinds_are_not_even_asked(lm, folder):
+    parts = skops.io.loads((folder / CLASSIFIER).read_bytes(), trusted=persistence._TRUSTED)
+    endless = parts["members"]["boosting"]
+    nodes = endless._predictors[0][0].nodes
+    inner = nodes["is_leaf"] == 0
+    nodes["left"][inner] = nodes["right"][inner] = 0  # a walk that never ends, in compiled code
+    parts["members"]["linear"] = endless
+    write(folder, CLASSIFIER, skops.io.dumps(parts))
+    with pytest.raises(DetectorError, match="members are not those of"):
+        Detector.load(folder, lm)
+
+
+@pytest.mark.parametrize("given", ["tiny", tiny_model()])
+def test_a_language_model_must_be_wrapped(detector_folder, given):
+    with pytest.raises(InputError, match="parameter 'lm' must be a LanguageModel"):
+        Detector.load(detector_folder, given)
+
+
+def test_questions_that_are_no_list(lm, folder):
+    change(folder, "training", "questions", 5)
+    with pytest.raises(DetectorError, match=r"damaged: field 'training.questions'"):
+        Detector.load(folder, lm)

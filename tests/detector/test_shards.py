@@ -25,3 +25,12 @@ def test_without_a_folder_all_is_computed(tmp_path, monkeypatch):
     shards = Shards()
     assert [shards.get("part-0", lambda turn=turn: np.full(1, turn), list)[0] for turn in range(2)] == [0, 1]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kept", [b"", b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', ", b"not an array at all"])
+def test_what_was_cut_short_is_computed_anew(tmp_path, kept):
+    shards = Shards(tmp_path)
+    shards.get("part-0", lambda: np.ones(3), list)
+    (tmp_path / "part-0.npy").write_bytes(kept)
+    assert shards.get("part-0", lambda: np.full(3, 2.0), list).tolist() == [2, 2, 2]
+    assert np.load(tmp_path / "part-0.npy").tolist() == [2, 2, 2]

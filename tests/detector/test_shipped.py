@@ -76,6 +76,24 @@ def test_a_detector_written_anew_is_loaded_anew(detector_folder, loads, tmp_path
     assert halluscope.detect("a?", "b.", detector=folder).threshold == 0.75
 
 
+def test_a_model_s_folder_written_anew_is_loaded_anew(detector_folder, loads, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    config = tmp_path / "mine" / "config.json"
+    config.write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        halluscope.detect("a?", "b.", detector=detector_folder, model="mine")
+    config.write_text("{ }")
+    halluscope.detect("a?", "b.", detector=detector_folder, model="mine")
+    assert loads == [str(tmp_path.resolve() / "mine")] * 2
+
+
+def test_a_detector_in_the_home_folder(detector_folder, loads, tmp_path, monkeypatch):
+    shutil.copytree(detector_folder, tmp_path / "mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert halluscope.detect("a?", "b.", detector="~/mine").detector == "mine"
+
+
 def test_missing_detector(tmp_path):
     with pytest.raises(DetectorError, match="no such detector"):
         halluscope.detect("a?", "b.", detector=tmp_path / "missing")

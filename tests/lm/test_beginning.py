@@ -77,3 +77,14 @@ def test_a_beginning_is_never_added_to():
     beginning = Beginning(model.get_decoder(), (3, 4, 5))
     model.get_decoder()(torch.tensor([[6, 7]]), past_key_values=beginning)
     assert beginning.get_seq_length() == 3
+
+
+def test_a_user_s_hook_is_seen_when_it_is_set_and_when_it_is_removed():
+    model = tiny_model()
+    beginnings = Beginnings(model.get_decoder())
+    plain = beginnings.of((3, 4), (3, 4))
+    hook = model.get_decoder().layers[0].register_forward_hook(lambda module, args, output: output + 0.3)
+    steered = beginnings.of((3, 4), (3, 4))
+    assert not torch.equal(steered.tensors[1][0], plain.tensors[1][0])
+    hook.remove()
+    assert torch.equal(beginnings.of((3, 4), (3, 4)).tensors[1][0], plain.tensors[1][0])

@@ -39,3 +39,12 @@ def test_a_template_that_refuses_is_named():
     tokenizer.chat_template = "{{ raise_exception('no') }}"
     with pytest.raises(InputError, match="refuses these messages: no"):
         TextEncoder(tokenizer).render([{"role": "user", "content": "Who?"}])
+
+
+def test_a_changed_tokenizer_is_seen():
+    tokenizer = tiny_tokenizer()
+    encoder = TextEncoder(tokenizer)
+    assert encoder.control_pattern.findall("<|new|>") == []
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|new|>"]})
+    assert encoder.control_pattern.findall("<|new|>") == ["<|new|>"]
+    assert encoder.control_ids["<|new|>"] == len(tokenizer) - 1

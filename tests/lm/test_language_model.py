@@ -9,8 +9,8 @@ import torch
 from sklearn.base import clone
 
 import halluscope
-from halluscope.errors import ContextWindowError, InputError
-from halluscope.lm.language_model import LanguageModel
+from halluscope.errors import ContextWindowError, InputError, ModelError
+from halluscope.lm.language_model import LanguageModel, check_language_model
 from halluscope.records import Pair
 from halluscope.surfaces import record_surfaces
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -210,3 +210,52 @@ def test_the_default_model():
     surface = lm.surface(PROMPT, ANSWER)
     assert surface.shape[1:] == (31, len(surface.tokens))
     assert np.isfinite(surface.values).all()
+
+
+def test_another_template_makes_another_language_model():
+    lm = LanguageModel(tiny_model(), tiny_tokenizer())
+    before = lm.fingerprint
+    template = lm.tokenizer.chat_template
+    lm.tokenizer.chat_template = template.replace("assistant", "assistant says")
+    assert lm.fingerprint == LanguageModel(lm.model, lm.tokenizer).fingerprint != before
+    lm.tokenizer.chat_template = template
+    assert lm.fingerprint == before
+
+
+def test_a_vocabulary_that_grew_is_read_with_its_new_unembedding():
+    model = tiny_model()
+    lm = LanguageModel(model, tiny_tokenizer())
+    with pytest.raises(InputError, match="vocabulary of 400"):
+        lm.surface("Who?", [403])
+    model.resize_token_embeddings(408)
+    with torch.no_grad():
+        model.get_output_embeddings().weight.add_(torch.randn(408, 32) / 10)
+    grown = lm.surface("Who?", [403])
+    np.testing.assert_array_equal(
+        grown.values, LanguageModel(model, tiny_tokenizer()).surface("Who?", [403]).values
+    )
+
+
+@pytest.mark.parametrize("compiled", ["model", "decoder", "blocks", "wrapped"])
+def test_compiled_models_are_read_uncompiled(values, compiled):
+    model = tiny_model()
+    if compiled == "model":
+        model.compile(backend="eager")
+    elif compiled == "decoder":
+        model.get_decoder().compile(backend="eager")
+    elif compiled == "blocks":
+        for block in model.get_decoder().layers:
+            block.compile(backend="eager")
+    else:
+        model = torch.compile(model, backend="eager")
+    lm = LanguageModel(model, tiny_tokenizer())
+    assert lm.fingerprint == LanguageModel(tiny_model(), tiny_tokenizer()).fingerprint
+    np.testing.assert_allclose(lm.surface(PROMPT, ANSWER).values, values, atol=1e-5)
+
+
+def test_what_is_no_tokenizer_or_no_language_model_is_named(lm):
+    with pytest.raises(ModelError, match="NoneType is not a transformers tokenizer"):
+        LanguageModel(lm.model, None)
+    assert check_language_model(lm) is lm
+    with pytest.raises(InputError, match=r"not str: wrap what you have loaded as .*LanguageModel\(model"):
+        check_language_model("smollm2-135m-instruct")

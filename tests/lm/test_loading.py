@@ -107,3 +107,8 @@ def test_code_that_comes_with_a_model_is_not_run_nor_asked_for(folder, tmp_path)
     with pytest.raises(ModelError, match=r"contains custom code.*trust_remote_code=True"):
         LanguageModel.from_pretrained(strange)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_relative_folder_is_known_by_its_whole_name(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert LanguageModel.from_pretrained(f"./{folder.name}").name == str(folder.resolve())

@@ -71,6 +71,14 @@ def test_a_label_that_would_be_lost_is_told_before_the_work(detector, tmp_path):
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_a_label_that_says_nothing_is_no_hindrance(detector, tmp_path):
+    source, out = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"prompt": "a", "answer": "b", "hallucinated": true, "label": null}\n')
+    assert check_records(source, detector) == 1
+    score_file(source, out, detector)
+    assert json.loads(out.read_text())["label"] is True
+
+
 def test_links_are_written_through_and_pipes_are_refused(source, whole, detector, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     link, target = tmp_path / "link.jsonl", tmp_path / "elsewhere" / "target.jsonl"
