@@ -28,6 +28,11 @@ def smooth_noise(rng, count, tokens):
     return gaussian_filter(field, sigma=(0, 1, 1))[:, border:-border, border:-border]
 
 
+def profile_noise(rng, count, tokens):
+    """White noise along the tokens, the same in every layer, as what the output predicts is."""
+    return np.repeat(rng.standard_normal((count, 1, tokens)), LAYERS, axis=1)
+
+
 def any_heights():
     """Float32 heights of any size up to 1e30, flat ones and fine ones included."""
     shapes = st.tuples(st.integers(2, 8), st.integers(1, 7))

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import rankdata
 
 from halluscope.features import measure_features
-from tests.features.noise import as_surface, smooth_noise, white_noise
+from tests.features.noise import as_surface, profile_noise, smooth_noise, white_noise
 
 SURFACES = 1200  # of each length: a standard error of 0.012 for every AUROC
 PAIRS = [(18, 33), (8, 24), (5, 12), (2, 9), (1, 6)]
@@ -31,6 +31,19 @@ def test_no_feature_separates_lengths_of_noise(noise, short, long):
     limits = {name: LIMIT if short >= 5 else LIMIT_BELOW_FIVE_TOKENS.get(name, LIMIT) for name in names}
     separation = dict(zip(names, auroc(few, many) - 0.5, strict=True))
     assert {name: s for name, s in separation.items() if abs(s) > limits[name]} == {}
+
+
+@pytest.mark.parametrize(("short", "long"), [(18, 33), (8, 24), (5, 12), (3, 6)])
+def test_profiles_over_the_tokens_alone_hardly_tell_lengths_from_three_tokens_on(short, long):
+    rng = np.random.default_rng(short)
+    (names, few), (_, many) = (
+        measure_features([as_surface(z) for z in profile_noise(rng, SURFACES, tokens)])
+        for tokens in (short, long)
+    )
+    separation = dict(zip(names, auroc(few, many) - 0.5, strict=True))
+    # the same heights at every layer: their mean and their spread are those of as many points as tokens
+    limits = {"a.Sa": 0.12, "a.Sq": 0.16, "a.Sdq": 0.12, "a.Sdr": 0.12, "a.gradient.tokens.rms": 0.12}
+    assert {name: s for name, s in separation.items() if abs(s) > limits.get(name, LIMIT)} == {}
 
 
 @pytest.mark.parametrize("noise", KINDS)
