@@ -28,7 +28,7 @@ def as_text(value: Any, field: str) -> str:
     raise InputError(f"field '{field}' must be text, not {type(value).__name__}")
 
 
-def as_bool(value: Any) -> bool:
+def as_bool(value: Any, field: str) -> bool:
     """A label as true or false, whatever type of Python, NumPy or torch it has; else `InputError`."""
     try:
         plain = value.item() if hasattr(value, "item") else value
@@ -36,7 +36,7 @@ def as_bool(value: Any) -> bool:
             return bool(plain)
     except (TypeError, ValueError, RuntimeError):  # an array of several values
         pass
-    raise InputError(f"field 'hallucinated' must be true or false, not {value!r}")
+    raise InputError(f"field '{field}' must be true or false, not {value!r}")
 
 
 def check_text(text: str, field: str) -> None:

@@ -94,11 +94,12 @@ def _pair_from_mapping(record: Mapping[str, Any], where: str) -> Pair:
     check_prompt(prompt)
     check_answer(answer)
     scored = _is_scored(record)
-    label = record.get("label" if scored else "hallucinated")
+    field = "label" if scored else "hallucinated"
+    label = record.get(field)
     if is_missing(label):
         label = None
     elif not isinstance(label, bool):
-        label = as_bool(label)
+        label = as_bool(label, field)
     texts = {}
     for field in _OPTIONAL_TEXTS:
         value = record.get(field)

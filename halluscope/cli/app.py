@@ -24,6 +24,7 @@ from halluscope.cli.options import (
     PromptArgument,
 )
 from halluscope.errors import HalluscopeError, InputError
+from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 
 if TYPE_CHECKING:
     from halluscope.detector import Detection, Detector
@@ -58,9 +59,7 @@ def _options(
 
 @app.command()
 def pull(
-    name: Annotated[
-        str, typer.Argument(help="smollm2-135m-instruct or gemma-3-270m.")
-    ] = "smollm2-135m-instruct",
+    name: Annotated[str, typer.Argument(help=f"{' or '.join(KNOWN_MODELS)}.")] = DEFAULT_MODEL,
 ) -> None:
     """Bring a known language model onto the machine."""
     from halluscope.cli.pulling import pull_with_bars
@@ -172,7 +171,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the detector to.")],
     model: Annotated[
         str, typer.Option("--model", help="Known name, hub id or folder of the language model.")
-    ] = "smollm2-135m-instruct",
+    ] = DEFAULT_MODEL,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="For folds and boosting.")] = 0,
     folds: Annotated[int, typer.Option("--folds", min=2, help="Grouped folds for cross-fitting.")] = 4,
     prior: PriorOption = True,
@@ -214,7 +213,7 @@ def evaluate(
         typer.Option(
             "--model",
             help="Known name, hub id or folder of the language model; the detector's own, or "
-            "smollm2-135m-instruct, if not given.",
+            f"{DEFAULT_MODEL}, if not given.",
         ),
     ] = None,
     seed: Annotated[

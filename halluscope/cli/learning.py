@@ -8,9 +8,8 @@ from pathlib import Path
 from halluscope.cli.pulling import pull_with_bars
 from halluscope.cli.targets import check_out_folder
 from halluscope.detector.detector import Detector
-from halluscope.detector.manifest import read_manifest
 from halluscope.detector.persistence import check_target
-from halluscope.detector.shipped import load_detector_for, shipped_detector
+from halluscope.detector.shipped import load_detector_for, locate
 from halluscope.errors import InputError
 from halluscope.evaluation.evaluate import evaluate
 from halluscope.evaluation.report import print_results, write_results
@@ -25,8 +24,7 @@ from halluscope.scoring import check_records, score_file
 
 def load_quietly(model: str | None, detector: Path | None) -> Detector:
     """A detector and its model, without transformers' own bars; a known model is pulled first, with ours."""
-    folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else detector.expanduser()
-    name = model or str(read_manifest(folder)["model"]["name"])
+    folder, name = locate(model, detector)
     prepare(name)
     return load_detector_for(name, folder)
 
@@ -69,7 +67,7 @@ def train_detector(
     check_target(out)
     Detector.check(pairs, folds=folds, seed=seed)
     checkpoint = out.absolute().parent / f".{out.name}.partial"
-    detector = _new_detector(model, prior, primer, seed=seed).set_params(folds=folds)
+    detector = _new_detector(model, prior, primer, seed, folds)
     detector.fit(pairs, checkpoint=checkpoint)
     detector.save(out)
     shutil.rmtree(checkpoint, ignore_errors=True)
@@ -96,7 +94,7 @@ def evaluate_file(
     check_out_folder(out)
     Detector.check(pairs, folds=folds, seed=seed)
     if folder is None:
-        detector = _new_detector(model or DEFAULT_MODEL, prior, primer, seed=seed)
+        detector = _new_detector(model or DEFAULT_MODEL, prior, primer, seed)
     else:
         detector = load_quietly(model, folder)
     results, predictions = evaluate(detector, pairs, n_folds=folds, seed=seed)
@@ -104,8 +102,9 @@ def evaluate_file(
     print_results(results)
 
 
-def _new_detector(model: str, prior: bool, primer: bool, *, seed: int) -> Detector:
-    return Detector(load_language_model(model), prior=prior, primer=PRIMER if primer else (), seed=seed)
+def _new_detector(model: str, prior: bool, primer: bool, seed: int, folds: int = 4) -> Detector:
+    lm = load_language_model(model)
+    return Detector(lm, folds=folds, prior=prior, primer=PRIMER if primer else (), seed=seed)
 
 
 def _read_labelled(path: Path) -> list[Pair]:

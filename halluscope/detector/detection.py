@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -155,7 +155,7 @@ def prompt_text(prompt: Any) -> str:
     if isinstance(prompt, str):
         return prompt
     last = prompt[-1] if len(prompt) else ""
-    if not isinstance(last, dict):
+    if not isinstance(last, Mapping):
         return ""
     content = last["content"]
     return content if isinstance(content, str) else " ".join(part["text"] for part in content)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from halluscope.errors import InputError
+from halluscope.fields import as_bool, is_missing
 from halluscope.records import Pair
 
 
@@ -142,15 +143,15 @@ def _matched(
 
 def _as_label(value: object, pair: Pair) -> bool:
     try:
-        known = value in (0, 1)
-    except (TypeError, ValueError):  # pandas' missing value, or an array: neither equal nor unequal
-        known = False
-    if not known:
-        raise InputError(f"{pair.where}: the label must be true (hallucinated) or false, not {value!r}")
-    return bool(value)
+        return as_bool(value, "label")
+    except InputError:
+        raise InputError(
+            f"{pair.where}: the label must be true (hallucinated) or false, not {value!r}"
+        ) from None
 
 
 def _as_group(value: object, pair: Pair) -> str:
-    if not isinstance(value, str) and str(value) in ("None", "nan", "<NA>", "NaT"):  # as pandas has them
+    if is_missing(value):
         raise InputError(f"{pair.where}: the group is missing: name the question or entity of each pair")
-    return str(value)
+    # numbers beside missing values come out of a data frame as floats, and a record's are whole
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -31,7 +31,7 @@ from halluscope.detector.restored import check_kinds, check_trees
 from halluscope.detector.settings import SETTINGS, check_settings
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.features import feature_names
-from halluscope.files import behind_links
+from halluscope.files import behind_links, written_whole
 from halluscope.lm.language_model import LanguageModel, check_language_model
 from halluscope.surfaces import Reading
 
@@ -101,10 +101,11 @@ def save_detector(detector: Detector, folder: Path) -> Path:
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         if folder.is_dir():  # what stands beside a replaced detector (a model card, say) stays
-            shutil.copytree(folder, fresh, dirs_exist_ok=True)
+            shutil.copytree(folder, fresh, dirs_exist_ok=True, symlinks=True)
         fresh.chmod(0o755)  # mkdtemp makes it the owner's alone
         for file, data in files.items():
-            (fresh / file).write_bytes(data)
+            with written_whole(fresh / file) as unfinished:
+                unfinished.write_bytes(data)
         _swap(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -146,7 +147,8 @@ def _swap(fresh: Path, folder: Path) -> None:
             old.replace(folder)
         raise
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _readings_bytes(reading: Reading, prior: Prior | None) -> bytes:
@@ -259,7 +261,7 @@ def _restore_classifier(
             parts = skops.io.loads(data, trusted=_TRUSTED)
         classifier.members_, classifier.blend_ = parts["members"], parts["blend"]
         check_kinds(classifier, parts.get("prior"))
-        check_trees(classifier.members_["boosting"], n_features)
+        check_trees(classifier.members_["boosting"], n_features - bool(manifest["prior"]))
         classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
         works = np.isfinite(classifier.predict_proba(np.zeros((1, n_features)))).all()
         member = parts["prior"] if manifest["prior"] else None

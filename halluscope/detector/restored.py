@@ -49,6 +49,8 @@ def _kinds(estimator: Any) -> tuple[Any, ...]:
 def check_trees(boosting: Any, n_features: int) -> None:
     """Raise `ValueError` unless every walk down every tree ends at a leaf and reads features that exist.
 
+    Nothing else may be asked on the way: a boosting that was fitted on numbers prepares them by nothing.
+
     scikit-learn follows the nodes of a tree in compiled code without looking: a crafted file would make it
     read foreign memory, or walk for ever.
 
@@ -59,6 +61,10 @@ def check_trees(boosting: Any, n_features: int) -> None:
     n_features : int
         Features that it is going to be given.
     """
+    if boosting.n_features_in_ != n_features or boosting._preprocessor is not None:
+        raise ValueError("its boosting does not read these features as they are")
+    if not type(boosting._loss).__module__.startswith("sklearn._loss"):
+        raise ValueError("the loss of its boosting is another estimator")
     for trees in boosting._predictors:
         for tree in trees:
             nodes = tree.nodes

@@ -59,17 +59,40 @@ def shipped_prior(lm: LanguageModel, primer: Primer = PRIMER) -> Prior | None:
     DetectorError
         If it cannot be loaded; the message says how to learn without it.
     """
-    for folder in shipped_detectors().values():
-        manifest = read_manifest(folder)
-        if manifest["model"]["fingerprint"] == lm.fingerprint and manifest["settings"]["primer"] == primer:
-            try:
+    try:
+        for folder in shipped_detectors().values():
+            manifest = read_manifest(folder)
+            same_model = manifest["model"]["fingerprint"] == lm.fingerprint
+            if same_model and manifest["settings"]["primer"] == primer:
                 return prior_from(Detector.load(folder, lm))
-            except DetectorError as error:
-                raise DetectorError(
-                    f"{error}\nIt would be a prior to what is learned: to learn without it, give --no-prior "
-                    "(Python: prior=False)"
-                ) from error
+    except DetectorError as error:
+        raise DetectorError(
+            f"{error}\nIt would be a prior to what is learned: to learn without it, give --no-prior "
+            "(Python: prior=False)"
+        ) from error
     return None
+
+
+def locate(model: str | None = None, detector: str | Path | None = None) -> tuple[Path, str]:
+    """Folder of a detector, and name of its language model as it is found from every folder.
+
+    Parameters
+    ----------
+    model : str, optional
+        Name, hub id or folder of the language model; the detector's own, else the default, if not given.
+    detector : path-like, optional
+        Folder of the detector; the one that ships for the model if not given.
+
+    Raises
+    ------
+    DetectorError
+        If there is no such detector.
+    """
+    if detector is None:
+        name = model or DEFAULT_MODEL
+        return shipped_detector(name), name
+    folder = Path(detector).expanduser()
+    return folder, absolute_name(model or str(read_manifest(folder)["model"]["name"]))
 
 
 @functools.lru_cache(maxsize=2)
@@ -89,17 +112,8 @@ def _last_written(folder: Path) -> int:
 
 
 def load_detector_for(model: str | None = None, detector: str | Path | None = None) -> Detector:
-    """A detector with its language model, loaded once in a process.
-
-    Parameters
-    ----------
-    model : str, optional
-        Name, hub id or folder of the language model; the detector's own, else the default, if not given.
-    detector : path-like, optional
-        Folder of the detector; the one that ships for the model if not given.
-    """
-    folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else Path(detector).expanduser()
-    name = absolute_name(model or str(read_manifest(folder)["model"]["name"]))
+    """A detector with its language model, loaded once in a process; arguments and errors as of `locate`."""
+    folder, name = locate(model, detector)
     model_written = 0 if name in KNOWN_MODELS else _last_written(Path(name))
     with _lock:
         return _detector(folder.resolve(), _last_written(folder), name, model_written)

@@ -163,15 +163,16 @@ def _score_parquet(
         _rewrite_parquet(source, out, detector, model, workers)
         return
     target = Path(out)
-    if target.exists():
-        raise InputError(f"cannot write {out}: it is there already, give another name")
-    unfinished = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        _rewrite_parquet(source, str(unfinished), detector, model, workers)
-        unfinished.replace(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with written_alone(target):
+        if target.exists():
+            raise InputError(f"cannot write {out}: it is there already, give another name")
+        unfinished = target.with_name(f".{target.name}.partial")
+        shutil.rmtree(unfinished, ignore_errors=True)  # a killed run's
+        try:
+            _rewrite_parquet(source, str(unfinished), detector, model, workers)
+            unfinished.replace(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _rewrite_parquet(

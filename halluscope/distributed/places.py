@@ -59,6 +59,10 @@ def written_remotely(place: str) -> Iterator[BinaryIO]:
         stream = system.open_output_stream(f"{path}.partial")
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot write {place}: {error}") from None
-    with stream:
-        yield stream
-    system.move(f"{path}.partial", path)
+    try:
+        with stream:
+            yield stream
+        system.move(f"{path}.partial", path)
+    except BaseException:
+        system.delete_file(f"{path}.partial")
+        raise

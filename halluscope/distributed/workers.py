@@ -17,9 +17,7 @@ from ray.exceptions import RayError
 
 from halluscope import errors
 from halluscope.detector import Detector
-from halluscope.detector.manifest import read_manifest
-from halluscope.detector.shipped import shipped_detector
-from halluscope.lm.catalogue import DEFAULT_MODEL, absolute_name
+from halluscope.detector.shipped import locate
 from halluscope.lm.language_model import LanguageModel
 
 _OURS = re.compile(rf"^\s*{re.escape(errors.__name__)}\.(?P<kind>\w+): (?P<message>.+)$", re.MULTILINE)
@@ -87,9 +85,7 @@ class Recipe:
         cls, detector: str | Path | None, model: str | None, options: Mapping[str, Any] | None = None
     ) -> Recipe:
         """Of a detector's folder, or of what ships for a model, as for `halluscope.detect`."""
-        folder = shipped_detector(model or DEFAULT_MODEL) if detector is None else Path(detector)
-        # workers need not run in our folder
-        name = absolute_name(model or str(read_manifest(folder)["model"]["name"]))
+        folder, name = locate(model, detector)  # workers need not run in our folder
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
         return cls(name, files, dict(options or {}))
 

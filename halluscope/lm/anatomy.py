@@ -20,14 +20,14 @@ class Anatomy:
     ----------
     decoder : Module
         Maps token ids to final hidden states, without the unembedding.
-    blocks : sequence of Module
-        The decoder blocks in order; block l writes row l + 1 of a surface.
+    blocks : ModuleList
+        The decoder blocks in order, as the model holds them; block l writes row l + 1 of a surface.
     unembed : Unembedding
         Residual states (n, d) to logits (n, vocabulary).
     """
 
     decoder: nn.Module
-    blocks: Sequence[nn.Module]
+    blocks: nn.ModuleList
     unembed: Unembedding
 
 
@@ -55,7 +55,7 @@ def find_anatomy(model: Any) -> Anatomy:
         raise ModelError(f"{kind} has no unembedding: load it as a causal language model")
     text_config = config.get_text_config(decoder=True)
     decoder, blocks = _find_blocks(model, text_config.num_hidden_layers)
-    return Anatomy(decoder, list(blocks), Unembedding(decoder, blocks, unembedding, text_config))
+    return Anatomy(decoder, blocks, Unembedding(decoder, blocks, unembedding, text_config))
 
 
 def _find_blocks(model: Any, n_layers: int) -> tuple[nn.Module, nn.ModuleList]:

@@ -65,8 +65,16 @@ class Beginning(DynamicCache):
         return sum(keys.nbytes + values.nbytes for keys, values in self.tensors)
 
 
+class Passing:
+    """The beginnings that one visit has read: no other one, of another thread perhaps, goes on from them."""
+
+    def __init__(self) -> None:
+        self.held: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
+        self.state: tuple[Any, ...] = ()
+
+
 class Beginnings:
-    """The beginnings of a decoder that are in use, as long as its weights and hooks stay as they are.
+    """The beginnings of a decoder, as long as its weights and hooks stay as they are. Primers are kept.
 
     Parameters
     ----------
@@ -77,9 +85,8 @@ class Beginnings:
         self._decoder = decoder
         self._state: tuple[Any, ...] = ()
         self._lasting: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
-        self._passing: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
 
-    def of(self, ids: tuple[int, ...], primer: tuple[int, ...] = ()) -> Beginning:
+    def of(self, ids: tuple[int, ...], passing: Passing, primer: tuple[int, ...] = ()) -> Beginning:
         """The beginning with these tokens.
 
         It goes on from the primer or from a longer one of this visit, and from nothing else: what was read
@@ -88,30 +95,31 @@ class Beginnings:
         Parameters
         ----------
         ids : tuple of int
+        passing : Passing
+            What this visit has read; gets what is read now.
         primer : tuple of int
-            First tokens of `ids`, perhaps all; kept beyond `release`.
+            First tokens of `ids`, perhaps all; kept for later visits.
         """
         state = (state_of_weights(self._decoder), state_of_forward(self._decoder))
         if state != self._state:
             self._lasting.clear()
-            self._passing.clear()
             self._state = state
+        if state != passing.state:
+            passing.held.clear()
+            passing.state = state
         lasting = self._primed(primer) if primer else None
         if ids == primer and lasting:
             return lasting
-        if ids not in self._passing:
-            held = (known for known in self._passing if ids[: len(known)] == known)
-            longest = max(held, key=len, default=())
-            known = self._passing[longest] if len(longest) > len(primer) else lasting
-            self._passing[ids] = Beginning(self._decoder, ids, known)
-        self._passing.move_to_end(ids)
-        while len(self._passing) > 1 and sum(each.size for each in self._passing.values()) > _PASSING:
-            self._passing.popitem(last=False)
-        return self._passing[ids]
-
-    def release(self) -> None:
-        """Forget all but the primers."""
-        self._passing.clear()
+        held = passing.held
+        if ids not in held:
+            shared = (known for known in held if ids[: len(known)] == known)
+            longest = max(shared, key=len, default=())
+            known = held[longest] if len(longest) > len(primer) else lasting
+            held[ids] = Beginning(self._decoder, ids, known)
+        held.move_to_end(ids)
+        while len(held) > 1 and sum(each.size for each in held.values()) > _PASSING:
+            held.popitem(last=False)
+        return held[ids]
 
     def _primed(self, primer: tuple[int, ...]) -> Beginning:
         if primer not in self._lasting:

@@ -189,4 +189,5 @@ def known_model(name: str) -> KnownModel:
 
 def absolute_name(name: str) -> str:
     """A model's name as it is found from every folder: that of a model's folder is made absolute."""
-    return str(Path(name).resolve()) if name not in KNOWN_MODELS and Path(name).is_dir() else name
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if name not in KNOWN_MODELS and folder.is_dir() else name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from halluscope.errors import InputError, ModelError
 from halluscope.lm.anatomy import Anatomy, all_modules, find_anatomy, running_device
 from halluscope.lm.attention import ATTENTION_TOKEN_BUDGET, BlockAttention, visit_attention
 from halluscope.lm.batching import token_budget_batches
+from halluscope.lm.beginning import Passing
 from halluscope.lm.catalogue import DEFAULT_MODEL, absolute_name
 from halluscope.lm.encoding import state_of_tokenizer
 from halluscope.lm.fingerprint import fingerprint
@@ -134,10 +135,16 @@ class LanguageModel:
     @property
     def fingerprint(self) -> str:
         """Digest by which a detector knows this model; the same in every dtype, not once trained on."""
-        state = (*state_of_weights(self.model), state_of_tokenizer(self.tokenizer))
+        state = self._state()
         if state != self._fingerprinted[0]:
-            self._fingerprinted = (state, fingerprint(self.model, self.tokenizer))
+            # a pass of another thread must not meet weights on the move, nor its words the tokenizer in use
+            with self._recording, self._tokenizing:
+                self._fingerprinted = (self._state(), fingerprint(self.model, self.tokenizer))
         return self._fingerprinted[1]
+
+    def _state(self) -> tuple[Any, ...]:
+        """Changes with all that the fingerprint is of."""
+        return (*state_of_weights(self.model), state_of_tokenizer(self.tokenizer))
 
     def tokenize(
         self, prompt: Prompt, answer: Answer, context: str | None = None, *, primer: Primer = ()
@@ -189,30 +196,28 @@ class LanguageModel:
         with self.evaluating():
             waiting = deque(self._packer.plan(pairs, self.token_budget))
         most = len(pairs)  # in a batch, once one of more has been too many
-        try:
-            while waiting:
-                batch = waiting.popleft()
-                if len(batch.indices) > most:
-                    waiting.extendleft(reversed(batch.halves()))
-                elif not self._show(pairs, batch, visitor):
-                    most = len(batch.indices) // 2
-                    waiting.appendleft(batch)
-                elif progress is not None:
-                    progress(len(batch.indices))
-        finally:
-            with self._recording:  # another thread may be at work with them
-                self._packer.release()
+        passing = Passing()
+        while waiting:
+            batch = waiting.popleft()
+            if len(batch.indices) > most:
+                waiting.extendleft(reversed(batch.halves()))
+            elif not self._show(pairs, batch, passing, visitor):
+                most = len(batch.indices) // 2
+                waiting.appendleft(batch)
+            elif progress is not None:
+                progress(len(batch.indices))
 
     def _show(
         self,
         pairs: Sequence[TokenizedPair],
         batch: Batch,
+        passing: Passing,
         visitor: Callable[[list[int]], Callable[[LayerState], None]],
     ) -> bool:
         """Whether memory sufficed to run a batch; one pair that it does not suffice for is an error."""
         try:
             with self.evaluating():
-                tokens, options = self._packer(pairs, batch)
+                tokens, options = self._packer(pairs, batch, passing)
                 visit_layers(self.anatomy, tokens, visitor(batch.indices), **options)
         except torch.OutOfMemoryError:
             if len(batch.indices) == 1:
@@ -257,18 +262,22 @@ class LanguageModel:
     def evaluating(self) -> Iterator[None]:
         """Hold the model for one pass: dropout is off, and other threads wait with theirs."""
         # hooks sit on the one model: two threads recording at once would see each other's states
-        with self._recording, ExitStack() as held:
+        with self._recording:
             modules = all_modules(self.model)
             training = [module for module in modules if module.training]
-            if any(module._compiled_call_impl is not None for module in modules):
-                held.enter_context(torch.compiler.set_stance("force_eager"))  # hooks do not compile
+            compiled = [(module, module._compiled_call_impl) for module in modules]
+            compiled = [(module, call) for module, call in compiled if call is not None]
             try:
                 for module in training:
                     module.training = False
+                for module, _ in compiled:  # hooks do not compile
+                    module._compiled_call_impl = None
                 yield
             finally:  # on again only where it was on
                 for module in training:
                     module.training = True
+                for module, call in compiled:
+                    module._compiled_call_impl = call
 
     def surface(
         self,

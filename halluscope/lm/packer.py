@@ -11,7 +11,7 @@ from typing import Any
 
 from halluscope.lm.anatomy import Anatomy, running_device
 from halluscope.lm.batching import token_budget_batches
-from halluscope.lm.beginning import Beginnings
+from halluscope.lm.beginning import Beginnings, Passing
 from halluscope.lm.layout import by_beginning, rows_of
 from halluscope.lm.packing import Windows, pack, packed_options
 from halluscope.lm.packing_trial import takes_packed_rows
@@ -115,15 +115,17 @@ class Packer:
             for places in token_budget_batches([len(pairs[i].ids) for i in members], token_budget):
                 yield Batch([[members[place]] for place in places])
 
-    def __call__(self, pairs: Sequence[TokenizedPair], batch: Batch) -> tuple[TokenBatch, dict[str, Any]]:
-        """The tokens of a batch, and arguments of the decoder's forward for it."""
+    def __call__(
+        self, pairs: Sequence[TokenizedPair], batch: Batch, passing: Passing
+    ) -> tuple[TokenBatch, dict[str, Any]]:
+        """The tokens of a batch of a visit, and arguments of the decoder's forward for it."""
         if batch.beginning is None:
             return collate([pairs[index] for index in batch.indices]), {}
         members = [[pairs[index] for index in row] for row in batch.rows]
         tokens, rows = pack(members, len(batch.beginning))
         device = running_device(self._model.get_input_embeddings())
         primer = members[0][0].primer
-        beginning = self._beginnings.of(batch.beginning, primer) if batch.beginning else None
+        beginning = self._beginnings.of(batch.beginning, passing, primer) if batch.beginning else None
         return tokens, packed_options(rows, beginning, self._windows, self._model.dtype, device)
 
     def takes_packed_rows(self) -> bool:
@@ -134,10 +136,6 @@ class Packer:
                 self._anatomy, self._windows, self._model.dtype, self._context_window
             )
         return self._takes[attends]
-
-    def release(self) -> None:
-        """Forget the beginnings of a visit that is over; primers stay."""
-        self._beginnings.release()
 
     def _divide(self, pairs: Sequence[TokenizedPair]) -> tuple[list[int], list[int]]:
         """Indices of the pairs that are packed, and of those that are not."""

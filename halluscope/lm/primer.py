@@ -9,9 +9,10 @@ that are spoken to through a chat template: those without one continue the plain
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from halluscope.errors import InputError
-from halluscope.lm.encoding import TextEncoder
+from halluscope.lm.encoding import TextEncoder, state_of_tokenizer
 
 Primer = tuple[tuple[str, str], ...]
 """Questions with their answers."""
@@ -67,7 +68,7 @@ class PrimerEncoder:
     def __init__(self, encoder: TextEncoder, context_window: int | None) -> None:
         self._encoder = encoder
         self._most = context_window and context_window // _SHARE
-        self._known: dict[tuple[Primer, str], PrimerOpening] = {}
+        self._known: dict[tuple[Any, ...], PrimerOpening] = {}
 
     def __call__(self, primer: Primer) -> PrimerOpening:
         """What a primer puts before every pair.
@@ -81,9 +82,10 @@ class PrimerEncoder:
             return PrimerOpening()
         primer = tuple((asked, answer) for asked, answer in primer)  # a list is no key
         once = self._render([_QUESTION])  # some templates write the date: what was known is of yesterday then
-        if (primer, once) not in self._known:
-            self._known[primer, once] = self._longest(primer, once)
-        return self._known[primer, once]
+        key = (primer, once, state_of_tokenizer(self._encoder.tokenizer))
+        if key not in self._known:
+            self._known[key] = self._longest(primer, once)
+        return self._known[key]
 
     def _longest(self, primer: Primer, once: str) -> PrimerOpening:
         for text in (text for exchange in primer for text in exchange):

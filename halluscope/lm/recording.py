@@ -45,8 +45,8 @@ class TokenBatch:
     lengths: tuple[int, ...]
 
 
-def collate(pairs: Sequence[TokenizedPair], *, padding_side: str = "right") -> TokenBatch:
-    """Pad tokenised pairs to one length, on the right (default) or on the left.
+def collate(pairs: Sequence[TokenizedPair]) -> TokenBatch:
+    """Pad tokenised pairs to one length, on the right.
 
     Padding is masked, so any id will do; 0 is one that every model has, which a padding token that was added
     to the tokenizer alone is not.
@@ -57,11 +57,10 @@ def collate(pairs: Sequence[TokenizedPair], *, padding_side: str = "right") -> T
     rows: list[int] = []
     positions: list[int] = []
     for row, pair in enumerate(pairs):
-        start = width - len(pair.ids) if padding_side == "left" else 0
-        ids[row, start : start + len(pair.ids)] = torch.tensor(pair.ids)
-        mask[row, start : start + len(pair.ids)] = 1
+        ids[row, : len(pair.ids)] = torch.tensor(pair.ids)
+        mask[row, : len(pair.ids)] = 1
         rows.extend([row] * len(pair.tokens))
-        positions.extend(range(start + pair.start, start + len(pair.ids)))
+        positions.extend(range(pair.start, len(pair.ids)))
     places = torch.tensor(positions)
     lengths = tuple(len(pair.tokens) for pair in pairs)
     return TokenBatch(ids, mask, torch.tensor(rows), places, places - 1, lengths)
@@ -269,11 +268,7 @@ def unreadable(anatomy: Anatomy) -> ModelError:
 def run_decoder(decoder: nn.Module, batch: TokenBatch, **options: Any) -> None:
     """Send one batch through the decoder, for what hooks see of it; options go to the decoder's forward."""
     device = running_device(decoder.get_input_embeddings())  # type: ignore[operator]
-    mask = batch.mask.to(device)
-    arguments: dict[str, Any] = {"attention_mask": mask, "use_cache": False, **options}
-    if not bool(batch.mask[:, 0].all()):
-        # left padding: positions count from the first real token
-        arguments["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    arguments: dict[str, Any] = {"attention_mask": batch.mask.to(device), "use_cache": False, **options}
     decoder(input_ids=batch.ids.to(device), **arguments)
 
 

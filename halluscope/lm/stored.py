@@ -130,7 +130,7 @@ class StoredStates:
         lengths = [len(pair.tokens) for pair in pairs]
         starts = _starts(lengths)
         dtype = lm.model.dtype
-        integer = {2: np.int16, 4: np.int32}[dtype.itemsize]  # numpy has no bfloat16: its bits are kept
+        integer = np.dtype(f"i{dtype.itemsize}").type  # numpy has no bfloat16: its bits are kept
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
@@ -196,7 +196,7 @@ class StoredStates:
         """
         places = [self._place.get(_mark(pair), -1) for pair in pairs]
         if -1 in places:
-            raise InputError(f"pair {places.index(-1)} is not among those stored in {self.folder}")
+            raise InputError(f"pair {places.index(-1) + 1} is not among those stored in {self.folder}")
         for indices in _batches([len(pair.tokens) for pair in pairs]):
             visit = visitor(indices)
             _, rows = _rows(self._starts, [places[i] for i in indices])

@@ -292,7 +292,7 @@ def test_an_empty_folder_and_an_old_detector_are_overwritten(lm, detector, tmp_p
 
 
 @pytest.mark.parametrize("existing", [True, False])
-@pytest.mark.parametrize("stop", range(1, 6))
+@pytest.mark.parametrize("stop", range(1, 9))
 def test_an_interrupted_save_leaves_what_was_there(lm, detector, tmp_path, monkeypatch, existing, stop):
     target = tmp_path / "d"
     if existing:
@@ -322,7 +322,7 @@ def test_an_interrupted_save_leaves_what_was_there(lm, detector, tmp_path, monke
     except KeyboardInterrupt:
         pass
     monkeypatch.undo()
-    assert finished is (stop > 3 + (2 if existing else 1))
+    assert finished is (stop > 2 * 3 + (2 if existing else 1))
     if finished:
         assert read_manifest(target)["settings"]["threshold"] == 0.9
     elif existing:

@@ -1,5 +1,8 @@
 """Packing: pairs in one row behind a common beginning are read as they are one by one."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from transformers import GPTNeoConfig, GPTNeoForCausalLM
 from halluscope import LanguageModel
 from halluscope.detector.states import pool_states
 from halluscope.lm import packer, packing_trial
-from halluscope.lm.beginning import Beginning
+from halluscope.lm.beginning import Beginning, Passing
 from halluscope.lm.layout import by_beginning, count_shared, rows_of
 from halluscope.lm.packing import FULL, SLIDING, Row, Windows, packed_options
 from halluscope.lm.tokens import TokenizedPair
@@ -226,7 +229,7 @@ def test_batches_keep_to_the_token_budget():
         as_pairs([(f"{n} " * (1 + n % 40), "Paris.") for n in range(150)]), primer=PRIMER
     )
     for batch in lm._packer.plan(pairs, 512):
-        tokens, options = lm._packer(pairs, batch)
+        tokens, options = lm._packer(pairs, batch, Passing())
         assert tokens.ids.numel() + len(tokens.ids) * len(batch.beginning) <= 512 or len(batch.indices) == 1
         assert options["position_ids"].shape == tokens.ids.shape
 
@@ -258,16 +261,24 @@ def test_settings_that_a_known_type_does_not_heed(settings):
     np.testing.assert_allclose(pool_states(lm, pairs), one_by_one(lm, pairs), atol=1e-5)
 
 
-def test_beginnings_are_forgotten_but_the_primer():
+def test_beginnings_are_forgotten_but_the_primer(monkeypatch):
     lm = LanguageModel(tiny_model(), tiny_tokenizer())
     lm.token_budget = 64
     asked = as_pairs([(f"What is the capital of France? {'Well? ' * 9}", f"Paris {n}.") for n in range(60)])
     pairs = lm.tokenize_pairs(asked, primer=PRIMER)
     pool_states(lm, pairs[:1])
-    held = []
-    lm.visit(pairs, lambda indices: held.append(len(lm._packer._beginnings._passing)) or (lambda layer: None))
-    assert max(held) > 0
-    assert not lm._packer._beginnings._passing
+    made = []
+
+    class Watched(Beginning):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("halluscope.lm.beginning.Beginning", Watched)
+    lm.visit(pairs, lambda indices: lambda layer: None)
+    gc.collect()
+    assert made
+    assert not any(reference() for reference in made)
     assert list(lm._packer._beginnings._lasting) == [pairs[0].primer]
 
 

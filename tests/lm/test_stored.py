@@ -67,7 +67,7 @@ def test_half_precision_is_kept_as_it_is(tokenized, tmp_path):
 
 def test_what_was_not_recorded_is_refused(lm, tokenized, states):
     (other,) = lm.tokenize_pairs(as_pairs([("Who?", "Somebody.")]))
-    with pytest.raises(InputError, match="pair 1 is not among those stored"):
+    with pytest.raises(InputError, match="pair 2 is not among those stored"):
         record_surfaces(states, [tokenized[0], other], MEASURES)
 
 
