@@ -175,7 +175,7 @@ def judge_both(detector: Detector, corpus: Corpus) -> tuple[Scores, Scores]:
     learned = detector.learned
     features = learned.measure(learned.record(corpus.states, corpus.tokenized, detector.measures))
     classifier = detector.classifier_
-    alone = classifier if detector.prior_ is None else classifier.without_prior()
+    alone = classifier.without_prior()
     return alone.predict_proba(features)[:, 1], classifier.predict_proba(features)[:, 1]
 
 

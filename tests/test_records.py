@@ -198,3 +198,9 @@ def test_a_byte_order_mark_alone_is_no_record(tmp_path):
     assert list(read_records(write(tmp_path, b"\xef\xbb\xbf"))) == []
     assert [pair.answer for pair in read_records(write(tmp_path, b"\xef\xbb\xbf", good))] == ["Bell."]
     assert [pair.answer for pair in read_records(write(tmp_path, b"\xef\xbb\xbf" + good))] == ["Bell."]
+
+
+def test_the_field_that_a_label_came_from_is_named():
+    scored = {"prompt": "a", "answer": "b", "probability": 0.5, "threshold": 0.5, "label": "maybe"}
+    with pytest.raises(InputError, match="field 'label' must be true or false, not 'maybe'"):
+        as_pairs([scored])

@@ -88,6 +88,7 @@ def detect(
         from halluscope.cli.targets import check_out_file
         from halluscope.explain import check_figure_path
 
+        plot_file = plot_file.expanduser()
         check_figure_path(plot_file)
         check_out_file(plot_file)
     detection = _load_detector(model, detector).detect(prompt, answer, context)
@@ -144,6 +145,7 @@ def score(
     distributed = engine is Engine.RAY
     if not distributed and any(option is not None for option in (workers, num_cpus, num_gpus)):
         raise InputError("--workers, --num-cpus and --num-gpus are for --engine ray")
+    pairs, out = (place if "://" in place else str(Path(place).expanduser()) for place in (pairs, out))
     remote = [place for place in (pairs, out) if "://" in place]
     if remote and not distributed:
         raise InputError(f"{remote[0]} is not a file of this machine: addresses are for --engine ray")
@@ -181,7 +183,7 @@ def train(
     from halluscope.cli.learning import train_detector
 
     try:
-        detector = train_detector(pairs, out, model, seed, folds, prior, primer)
+        detector = train_detector(pairs.expanduser(), out, model, seed, folds, prior, primer)
     except KeyboardInterrupt:
         raise _Stopped("stopped; what is read is kept: call the same command again to go on") from None
     training = detector.training_
@@ -225,7 +227,16 @@ def evaluate(
     """Measure a detector, or by cross-validation how well one can be trained, beside the dull baselines."""
     from halluscope.cli.learning import evaluate_file
 
-    evaluate_file(pairs, out, detector, folds, model, seed, prior, primer)
+    evaluate_file(
+        pairs.expanduser(),
+        out.expanduser(),
+        detector and detector.expanduser(),
+        folds,
+        model,
+        seed,
+        prior,
+        primer,
+    )
 
 
 @app.command()
@@ -252,6 +263,7 @@ def plot(
     from halluscope.explain import check_figure_path
     from halluscope.fields import check_answer
 
+    out = out.expanduser()
     check_figure_path(out)
     check_out_file(out)
     answers = [answer] if other_answer is None else [answer, other_answer]

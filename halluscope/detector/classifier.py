@@ -58,6 +58,8 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         The fitted members.
     blend_ : LogisticRegression
         From the members' log-odds, and the prior's behind them, to calibrated ones.
+    blend_without_prior_ : LogisticRegression
+        The same of the members alone; not saved with a detector, and so not there once it is loaded.
     out_of_fold_ : ndarray of shape (pairs,)
         Calibrated probability of each training pair from members and a blend that were not fitted on its
         group. Slightly too good: the readings that the other groups' features were measured with saw it.
@@ -102,26 +104,25 @@ class SurfaceClassifier(ClassifierMixin, BaseEstimator):
         self.members_ = {name: member.fit(measured, y) for name, member in members.items()}
         self.classes_ = np.array([False, True])
         self.n_features_in_ = X.shape[1]
-        self._training = log_odds, y, folds
-        return self._fit_blend(log_odds)
-
-    def without_prior(self) -> SurfaceClassifier:
-        """The same members without the prior, blended anew; for a classifier that was just fitted.
-
-        It reads the same features as this one, the prior among them.
-        """
-        other = copy.copy(self)
-        return other._fit_blend(self._training[0][:, : len(self.members_)])
-
-    def _fit_blend(self, log_odds: npt.NDArray[np.float64]) -> SurfaceClassifier:
-        """Blend what members and prior made of the training pairs; the labels are those of the last fit."""
-        _, y, folds = self._training
         self.blend_ = fit_blend(log_odds, y)
+        self.blend_without_prior_ = (
+            fit_blend(log_odds[:, : len(members)], y) if n < X.shape[1] else self.blend_
+        )
         self.out_of_fold_ = np.empty(len(y))
         for train, test in folds:
             blend = fit_blend(log_odds[train], y[train])
             self.out_of_fold_[test] = blend.predict_proba(log_odds[test])[:, 1]
         return self
+
+    def without_prior(self) -> SurfaceClassifier:
+        """The same members in a blend that does not hear the prior; of a classifier that was fitted here.
+
+        It reads the same features as this one, the prior among them.
+        """
+        other = copy.copy(self)
+        other.blend_ = self.blend_without_prior_
+        del other.out_of_fold_
+        return other
 
     def predict_proba(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of shape (pairs, 2): not hallucinated, hallucinated."""

@@ -396,3 +396,26 @@ def test_questions_that_are_no_list(lm, folder):
     change(folder, "training", "questions", 5)
     with pytest.raises(DetectorError, match=r"damaged: field 'training.questions'"):
         Detector.load(folder, lm)
+
+
+def test_links_beside_a_detector_stay_links(lm, detector, tmp_path):
+    folder = detector.save(tmp_path / "d")
+    (folder / "notes").symlink_to("nowhere")
+    detector.save(folder)
+    assert (folder / "notes").is_symlink()
+
+
+def test_what_cannot_be_put_back_is_not_removed(detector, tmp_path, monkeypatch):
+    detector.save(tmp_path / "d")
+    replace = pathlib.Path.replace
+
+    def fail(path, target):
+        if pathlib.Path(target).name == "d":  # neither the new one nor the old one can be put there
+            raise PermissionError
+        return replace(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "replace", fail)
+    with pytest.raises(PermissionError):
+        detector.save(tmp_path / "d")
+    (left,) = tmp_path.iterdir()
+    assert (left / MANIFEST).is_file()

@@ -48,3 +48,13 @@ def test_kinds_are_those_of_a_fit(detector):
     classifier.members_ = {**classifier.members_, "verdict": classifier.members_["linear"]}
     with pytest.raises(ValueError, match="members are not"):
         check_kinds(classifier, None)
+
+
+@pytest.mark.parametrize("part", ["_preprocessor", "_loss"])
+def test_what_a_boosting_would_ask_besides_its_trees_is_refused(boosting, part):
+    crafted = copy.deepcopy(boosting)
+    setattr(crafted, part, copy.deepcopy(boosting))
+    with pytest.raises(ValueError, match="its boosting"):
+        check_trees(crafted, 3)
+    with pytest.raises(ValueError, match="does not read these features"):
+        check_trees(boosting, 4)

@@ -76,6 +76,13 @@ def test_a_detector_written_anew_is_loaded_anew(detector_folder, loads, tmp_path
     assert halluscope.detect("a?", "b.", detector=folder).threshold == 0.75
 
 
+def test_a_damaged_shipped_detector_says_how_to_learn_without_it(lm, package, detector_folder):
+    folder = shutil.copytree(detector_folder, package / "models" / "tiny")
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(DetectorError, match=r"(?s)is damaged.*prior=False"):
+        shipped.shipped_prior(lm)
+
+
 def test_a_model_s_folder_written_anew_is_loaded_anew(detector_folder, loads, tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     config = tmp_path / "mine" / "config.json"

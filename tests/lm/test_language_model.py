@@ -249,8 +249,25 @@ def test_compiled_models_are_read_uncompiled(values, compiled):
     else:
         model = torch.compile(model, backend="eager")
     lm = LanguageModel(model, tiny_tokenizer())
+    calls = [module._compiled_call_impl for module in lm.model.modules()]
     assert lm.fingerprint == LanguageModel(tiny_model(), tiny_tokenizer()).fingerprint
     np.testing.assert_allclose(lm.surface(PROMPT, ANSWER).values, values, atol=1e-5)
+    assert [module._compiled_call_impl for module in lm.model.modules()] == calls
+
+
+def test_a_block_that_was_wrapped_is_read(lm, values):
+    class Wrapped(torch.nn.Module):
+        def __init__(self, block):
+            super().__init__()
+            self.block = block
+
+        def forward(self, *args, **kwargs):
+            return self.block(*args, **kwargs)
+
+    wrapped = LanguageModel(tiny_model(), tiny_tokenizer())
+    blocks = wrapped.model.get_decoder().layers
+    blocks[1] = Wrapped(blocks[1])
+    np.testing.assert_allclose(wrapped.surface(PROMPT, ANSWER).values, values, atol=1e-6)
 
 
 def test_what_is_no_tokenizer_or_no_language_model_is_named(lm):

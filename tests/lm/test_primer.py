@@ -192,3 +192,13 @@ def test_the_default_primer_on_the_default_model():
     assert text.count("<|im_start|>system") == 1
     assert text.count("<|im_start|>user") == len(PRIMER) + 1
     assert lm.tokenizer.decode(pair.ids[pair.primed :]).startswith("<|im_start|>user\nWhat is the capital")
+
+
+def test_tokens_that_are_added_are_read_in_a_known_primer():
+    tokenizer = tiny_tokenizer()
+    encode = PairTokenizer(tokenizer, 256)
+    before = encode("Who?", "Me.", primer=(("What is Zyx?", "Zyx."),))
+    tokenizer.add_tokens(["Zyx"])
+    after = encode("Who?", "Me.", primer=(("What is Zyx?", "Zyx."),))
+    assert after.ids == PairTokenizer(tokenizer, 256)("Who?", "Me.", primer=(("What is Zyx?", "Zyx."),)).ids
+    assert len(after.ids) < len(before.ids)
