@@ -230,7 +230,7 @@ def evaluate(
     evaluate_file(
         pairs.expanduser(),
         out.expanduser(),
-        detector and detector.expanduser(),
+        detector,
         folds,
         model,
         seed,

@@ -51,22 +51,22 @@ class Detector(ClassifierMixin, BaseEstimator):
     ----------
     lm : LanguageModel
         The model to look into. Clones of the detector share it.
-    folds : int
+    folds : int, default 4
         Grouped folds for cross-fitting and calibration.
-    ridge : float
+    ridge : float, default 0.3
         Penalty of the readings, see `halluscope.detector.readings.fit_readings`.
-    strength : float
+    strength : float, default 0.01
         Inverse penalty of the linear member, see `SurfaceClassifier`.
-    threshold : float
+    threshold : float, default 0.5
         From this probability on an answer counts as hallucinated.
-    prior : bool
+    prior : bool, default True
         Let the detector that ships for exactly this language model have a say, where one does; what it counts
         is learned from the training pairs. False to learn from these alone.
-    primer : tuple of (str, str)
+    primer : tuple of (str, str), default `halluscope.lm.primer.PRIMER`
         Well-known questions with true answers, put before every prompt as an earlier part of the
         conversation: see `halluscope.lm.primer`. As many of them as fit into a quarter of the context window.
         Empty to read answers behind their own prompts alone.
-    seed : int
+    seed : int, default 0
         For folds and boosting.
     progress : bool, optional
         Show progress bars; only on an interactive standard error if not given.
@@ -228,7 +228,30 @@ class Detector(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, pairs: Any) -> npt.NDArray[np.float64]:
-        """Calibrated probabilities (pairs, 2): not hallucinated, hallucinated."""
+        """Calibrated probabilities.
+
+        Parameters
+        ----------
+        pairs : list or data frame
+            As for `fit`; labels are not needed, and not looked at.
+
+        Returns
+        -------
+        ndarray of shape (pairs, 2)
+            Float64: not hallucinated, hallucinated. A pair's do not depend on the others (in bfloat16, but for
+            rounding).
+
+        Raises
+        ------
+        InputError
+            For pairs that cannot be judged, naming the pair; `ContextWindowError` for one that is too long.
+        FingerprintError
+            If the language model is another one than at the fit, or was trained on since.
+        ActivationError
+            If the model's states are not finite.
+        NotFittedError
+            Before `fit`.
+        """
         learned = self.learned
         tokenized = self.tokenize(self._unlabelled(pairs))
         with self._progress(len(tokenized)) as advance:
@@ -237,7 +260,10 @@ class Detector(ClassifierMixin, BaseEstimator):
         return np.concatenate(judged)
 
     def predict(self, pairs: Any) -> npt.NDArray[np.bool_]:
-        """True where the probability of being hallucinated reaches the threshold."""
+        """Verdicts (pairs,): True where the probability of being hallucinated reaches the threshold.
+
+        Parameters and errors as of `predict_proba`.
+        """
         return self.predict_proba(pairs)[:, 1] >= self.threshold
 
     def score(
@@ -246,7 +272,22 @@ class Detector(ClassifierMixin, BaseEstimator):
         hallucinated: Sequence[object] | npt.NDArray[np.generic] | None = None,
         sample_weight: npt.ArrayLike | None = None,
     ) -> float:
-        """Share of right verdicts; the labels are the records' own field if not given."""
+        """Share of right verdicts.
+
+        Parameters
+        ----------
+        pairs : list or data frame
+            As for `fit`.
+        hallucinated : sequence of bool, optional
+            Labels; the records' own field if not given.
+        sample_weight : array-like of shape (pairs,), optional
+            What each verdict counts.
+
+        Raises
+        ------
+        InputError
+            For missing labels, and as for `predict_proba`.
+        """
         pairs = self._unlabelled(pairs)
         labels = check_labels(pairs, hallucinated)
         return float(super().score(pairs, labels, sample_weight))
@@ -266,11 +307,32 @@ class Detector(ClassifierMixin, BaseEstimator):
         Returns
         -------
         Detection
+
+        Raises
+        ------
+        HalluscopeError
+            As for `predict_proba`.
         """
         return self.detect_batch([{"prompt": prompt, "answer": answer, "context": context}])[0]
 
     def detect_batch(self, pairs: Any) -> list[Detection]:
-        """Judge many answers at once; detections in the order of the pairs."""
+        """Judge many answers at once.
+
+        Parameters
+        ----------
+        pairs : list or data frame
+            As for `fit`; labels are not needed, and not looked at.
+
+        Returns
+        -------
+        list of Detection
+            In the order of the pairs.
+
+        Raises
+        ------
+        HalluscopeError
+            As for `predict_proba`.
+        """
         learned = self.learned
         start = time.perf_counter()
         pairs = self._unlabelled(pairs)

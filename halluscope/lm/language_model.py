@@ -190,6 +190,10 @@ class LanguageModel:
 
         Raises
         ------
+        ActivationError
+            If a state is NaN or infinite.
+        ModelError
+            If the blocks do not hand one residual stream from one to the next.
         torch.OutOfMemoryError
             If memory does not suffice for a single pair.
         """
@@ -298,6 +302,14 @@ class LanguageModel:
         Returns
         -------
         Surface
+
+        Raises
+        ------
+        InputError
+            For a blank answer, a prompt of another kind, token ids that the model does not have, or measures that
+            give something else than channels x tokens; `ContextWindowError` for a pair that is too long.
+        ActivationError, ModelError
+            As for `visit`.
         """
         from halluscope.surfaces import record_surfaces  # a door to a later stage: see CONTRIBUTING
 

@@ -162,3 +162,13 @@ def test_what_a_worker_refuses_is_told_as_one_process_would(source, spread, tmp_
         out.write(json.dumps({"prompt": "a?", "answer": "word " * 500}))
     with pytest.raises(InputError, match=r"pairs.jsonl, line 25: .*256"):
         spread(source, tmp_path / "out.jsonl", number=1)
+
+
+def test_two_runs_do_not_write_one_folder_of_parquet(tmp_path, monkeypatch):
+    target = tmp_path / "scored.parquet"
+    half = tmp_path / ".scored.parquet.partial" / "part-0.parquet"
+    half.parent.mkdir()
+    half.write_text("another run's")
+    with file.written_alone(target), pytest.raises(InputError, match="another run is writing"):
+        file._score_parquet("pairs.parquet", str(target), None, None, Workers())
+    assert half.read_text() == "another run's"
