@@ -227,16 +227,7 @@ def evaluate(
     """Measure a detector, or by cross-validation how well one can be trained, beside the dull baselines."""
     from halluscope.cli.learning import evaluate_file
 
-    evaluate_file(
-        pairs.expanduser(),
-        out.expanduser(),
-        detector,
-        folds,
-        model,
-        seed,
-        prior,
-        primer,
-    )
+    evaluate_file(pairs.expanduser(), out.expanduser(), detector, folds, model, seed, prior, primer)
 
 
 @app.command()

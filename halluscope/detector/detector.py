@@ -238,8 +238,8 @@ class Detector(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (pairs, 2)
-            Float64: not hallucinated, hallucinated. A pair's do not depend on the others (in bfloat16, but for
-            rounding).
+            Float64: not hallucinated, hallucinated. A pair's do not depend on the others (but for rounding in
+            bfloat16).
 
         Raises
         ------

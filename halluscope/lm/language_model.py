@@ -306,8 +306,8 @@ class LanguageModel:
         Raises
         ------
         InputError
-            For a blank answer, a prompt of another kind, token ids that the model does not have, or measures that
-            give something else than channels x tokens; `ContextWindowError` for a pair that is too long.
+            For a blank answer, a prompt of another kind, token ids that the model does not have, or measures
+            that give something else than channels x tokens; `ContextWindowError` for a pair that is too long.
         ActivationError, ModelError
             As for `visit`.
         """
