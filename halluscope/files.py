@@ -1,10 +1,12 @@
-"""Files that appear whole or not at all, and digests of what they hold."""
+"""Files and folders that appear whole or not at all, and digests of what they hold."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +77,52 @@ def written_whole(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """A new folder to write to, which takes the place of another once it is written.
+
+    Parameters
+    ----------
+    path : Path
+        What is to be written; the folder that it lies in is made if it is not there.
+
+    Yields
+    ------
+    Path
+        In the same place. It is gone if writing it fails, and then `path` is as it was.
+
+    Raises
+    ------
+    InputError
+        If links lead in a circle.
+    """
+    path = behind_links(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        fresh.chmod(0o755)  # mkdtemp makes it the owner's alone
+        yield fresh
+        _swap(fresh, path)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put `fresh` in the place of `folder`; whatever stops it, one of the two is left."""
+    old = fresh.with_name(fresh.name + ".old")
+    try:
+        if folder.exists():
+            folder.replace(old)
+        fresh.replace(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+        raise
+    finally:
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def file_sha256(path: Path, first: str = "") -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from halluscope.errors import InputError
-from halluscope.files import file_sha256, replaceable, written_whole
+from halluscope.files import file_sha256, folder_written_whole, replaceable, written_whole
 
 
 def test_a_file_takes_the_place_of_another(tmp_path):
@@ -81,3 +81,22 @@ def test_a_pipe_without_a_name_is_refused():
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_a_folder_takes_the_place_of_another_or_leaves_it(tmp_path):
+    path = tmp_path / "new" / "folder"
+    for text in ("old", "new"):
+        with folder_written_whole(path) as fresh:
+            (fresh / text).write_text(text)
+        assert [file.name for file in path.iterdir()] == [text]
+        assert stat.S_IMODE(path.stat().st_mode) == 0o755
+
+    def fail():
+        with folder_written_whole(path) as fresh:
+            (fresh / "half").write_text("")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert [file.name for file in path.iterdir()] == ["new"]
+    assert list(path.parent.iterdir()) == [path]

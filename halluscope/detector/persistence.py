@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ from halluscope.detector.restored import check_kinds, check_trees
 from halluscope.detector.settings import SETTINGS, check_settings
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.features import feature_names
-from halluscope.files import behind_links, written_whole
+from halluscope.files import behind_links, folder_written_whole, written_whole
 from halluscope.lm.language_model import LanguageModel, check_language_model
 from halluscope.surfaces import Reading
 
@@ -97,18 +96,13 @@ def save_detector(detector: Detector, folder: Path) -> Path:
     }
     files[MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     name, folder = folder.absolute().name, behind_links(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with folder_written_whole(folder) as fresh:
         if folder.is_dir():  # what stands beside a replaced detector (a model card, say) stays
             shutil.copytree(folder, fresh, dirs_exist_ok=True, symlinks=True)
-        fresh.chmod(0o755)  # mkdtemp makes it the owner's alone
         for file, data in files.items():
+            (fresh / file).unlink(missing_ok=True)  # a link is not written through: what it leads to stays
             with written_whole(fresh / file) as unfinished:
                 unfinished.write_bytes(data)
-        _swap(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     detector.name_ = name
     return folder
 
@@ -133,22 +127,6 @@ def check_target(folder: Path) -> None:
         return
     if not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir()):
         raise DetectorError(f"{folder} exists and is not a detector: choose another place, or remove it")
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    """Put `fresh` in the place of `folder`; whatever stops it, one of the two stands there."""
-    old = fresh.with_name(fresh.name + ".old")
-    try:
-        if folder.exists():
-            folder.replace(old)
-        fresh.replace(folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            old.replace(folder)
-        raise
-    finally:
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def _readings_bytes(reading: Reading, prior: Prior | None) -> bytes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor
 
 from halluscope.errors import InputError
+from halluscope.files import folder_written_whole
 from halluscope.lm.language_model import LanguageModel
 from halluscope.lm.prediction import Prediction
 from halluscope.lm.recording import LayerState
@@ -131,9 +130,7 @@ class StoredStates:
         starts = _starts(lengths)
         dtype = lm.model.dtype
         integer = np.dtype(f"i{dtype.itemsize}").type  # numpy has no bfloat16: its bits are kept
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
+        with folder_written_whole(folder) as fresh:
             shape = (lm.n_layers, int(starts[-1]), lm.hidden_size)
             states = np.lib.format.open_memmap(fresh / _STATES, "w+", integer, shape)
             predictions = np.full((2, *shape[:2]), np.nan, dtype=np.float32)
@@ -164,10 +161,6 @@ class StoredStates:
                 "pairs": [_mark(pair) for pair in pairs],
             }
             (fresh / _INDEX).write_text(json.dumps(index), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            fresh.replace(folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
         return cls(folder)
 
     @property
