@@ -59,11 +59,12 @@ def shipped_prior(lm: LanguageModel, primer: Primer = PRIMER) -> Prior | None:
     DetectorError
         If it cannot be loaded; the message says how to learn without it.
     """
+    heedless = not lm.tokenizer.chat_template  # reads behind no primer, whatever it is called
     try:
         for folder in shipped_detectors().values():
             manifest = read_manifest(folder)
             same_model = manifest["model"]["fingerprint"] == lm.fingerprint
-            if same_model and manifest["settings"]["primer"] == primer:
+            if same_model and (heedless or manifest["settings"]["primer"] == primer):
                 return prior_from(Detector.load(folder, lm))
     except DetectorError as error:
         raise DetectorError(

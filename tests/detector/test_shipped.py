@@ -4,9 +4,12 @@ import shutil
 import pytest
 
 import halluscope
-from halluscope.detector import shipped
+from halluscope.detector import Detector, shipped
 from halluscope.errors import DetectorError
+from halluscope.lm.language_model import LanguageModel
+from halluscope.lm.primer import PRIMER
 from tests.samples import labelled_records
+from tests.tiny import tiny_model, tiny_tokenizer
 
 
 @pytest.fixture
@@ -81,6 +84,13 @@ def test_a_damaged_shipped_detector_says_how_to_learn_without_it(lm, package, de
     (folder / "manifest.json").write_text("{")
     with pytest.raises(DetectorError, match=r"(?s)is damaged.*prior=False"):
         shipped.shipped_prior(lm)
+
+
+def test_a_model_without_a_template_has_its_prior_whatever_the_primer(package, tmp_path):
+    lm = LanguageModel(tiny_model(), tiny_tokenizer(chat=False))
+    Detector(lm, folds=3).fit(labelled_records(30)).save(package / "models" / "tiny")
+    for primer in (PRIMER, ()):
+        assert shipped.shipped_prior(lm, primer).name == "tiny"
 
 
 def test_a_model_s_folder_written_anew_is_loaded_anew(detector_folder, loads, tmp_path, monkeypatch):
