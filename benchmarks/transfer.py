@@ -48,6 +48,7 @@ from halluscope.progress import progress_bar
 OTHERS = ("length", "logprob", PROBE, "all-layer probe", "SAPLMA", "stack", "mass-mean")
 """What the detector is compared with in all but one; in the matrix it is `PROBE` alone."""
 LIMIT, EACH = 900, 450
+PARTS = ("all_but_one", "matrix", "across_models")
 
 
 def main() -> None:
@@ -58,6 +59,13 @@ def main() -> None:
     )
     parser.add_argument(
         "--across", nargs="*", help="other language models; all known ones if not given, no name for none"
+    )
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        help="what to measure; what an earlier run of the same limits has measured stays",
     )
     arguments = parser.parse_args()
     names = [arguments.model]
@@ -77,16 +85,19 @@ def main() -> None:
         "each": arguments.each,
     }
     folder = None if arguments.only else RESULTS
-    if len(corpora) > 1:
+    if folder is not None:
+        results |= _measured_before(results, folder)
+    if len(corpora) > 1 and "all_but_one" in arguments.parts:
         pools = all_but_one(corpora, arguments.each)
         measure_all_but_one(corpora, pools)
         results["all_but_one"] = summarise_all_but_one(corpora, pools)
         _write(results, folder)
+    if len(corpora) > 1 and "matrix" in arguments.parts:
         pools = one_each(corpora)
         measure_matrix(corpora, pools)
         results["matrix"] = summarise_matrix(corpora, pools)
         _write(results, folder)
-    if len(views) > 1:
+    if len(views) > 1 and "across_models" in arguments.parts:
         by_corpus = list(zip(*views, strict=True))
         for seen in by_corpus:
             measure_across(seen)
@@ -94,6 +105,15 @@ def main() -> None:
         _write(results, folder)
     limit_size(arguments.cache, arguments.cache_gb)
     print(transfer_table(results))
+
+
+def _measured_before(results: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Parts that an earlier run of the same command has written."""
+    path = folder / f"{results['model']}.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if earlier.get("command") != results["command"]:
+        return {}
+    return {part: earlier[part] for part in PARTS if part in earlier}
 
 
 def _write(results: Mapping[str, Any], folder: Path | None) -> None:

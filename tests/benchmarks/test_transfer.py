@@ -177,3 +177,11 @@ def test_table(corpora, measured):
 def test_no_results_no_table(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.transfer_table.RESULTS", tmp_path)
     assert transfer_table() == "Not measured yet for this version."
+
+
+def test_what_an_earlier_run_of_the_same_command_measured_stays(tmp_path):
+    results = {"command": "transfer --limit 3", "model": "tiny"}
+    assert transfer._measured_before(results, tmp_path) == {}
+    transfer._write({**results, "matrix": {"cells": {}}}, tmp_path)
+    assert transfer._measured_before(results, tmp_path) == {"matrix": {"cells": {}}}
+    assert transfer._measured_before({**results, "command": "transfer --limit 4"}, tmp_path) == {}
