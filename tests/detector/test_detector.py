@@ -257,7 +257,6 @@ def test_a_detection_stays_what_it_was_and_carries_no_language_model(lm, records
     pair = (NEW[0]["prompt"], NEW[0]["answer"])
     tokens = [token.probability for token in detector.detect(*pair).tokens]
     kept = detector.detect(*pair)
-    assert len(pickle.dumps(kept)) < len(pickle.dumps(lm.model)) + len(pickle.dumps(detector.learned))
     assert b"LlamaForCausalLM" not in pickle.dumps(kept)
     detector.fit(records[40:])
     assert [token.probability for token in kept.tokens] == tokens
