@@ -8,8 +8,9 @@ import sys
 import pytest
 
 import halluscope
+from halluscope import files
 from halluscope.cli import learning
-from halluscope.detector import Detector, persistence, shipped
+from halluscope.detector import Detector, shipped
 from halluscope.detector.manifest import read_manifest
 from halluscope.lm.language_model import LanguageModel
 from tests.samples import labelled_records
@@ -238,7 +239,7 @@ def test_train_stopped_while_it_saves_need_not_read_again(run, write, model_fold
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(persistence, "_swap", stop)
+        context.setattr(files, "_swap", stop)
         status, said, err = run(*arguments, "--out", tmp_path / "out")
     assert (status, said) == (130, "")
     assert err == "halluscope: stopped; what is read is kept: call the same command again to go on\n"
