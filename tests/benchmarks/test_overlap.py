@@ -7,7 +7,7 @@ import pytest
 from benchmarks import overlap
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def known():
     return overlap.known_facts()
 
