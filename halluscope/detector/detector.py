@@ -316,22 +316,12 @@ class Detector(ClassifierMixin, BaseEstimator):
         return self.detect_batch([{"prompt": prompt, "answer": answer, "context": context}])[0]
 
     def detect_batch(self, pairs: Any) -> list[Detection]:
-        """Judge many answers at once.
-
-        Parameters
-        ----------
-        pairs : list or data frame
-            As for `fit`; labels are not needed, and not looked at.
+        """Judge many answers at once; parameters and errors as of `predict_proba`.
 
         Returns
         -------
         list of Detection
             In the order of the pairs.
-
-        Raises
-        ------
-        HalluscopeError
-            As for `predict_proba`.
         """
         learned = self.learned
         start = time.perf_counter()

@@ -269,8 +269,7 @@ class LanguageModel:
         with self._recording:
             modules = all_modules(self.model)
             training = [module for module in modules if module.training]
-            compiled = [(module, module._compiled_call_impl) for module in modules]
-            compiled = [(module, call) for module, call in compiled if call is not None]
+            compiled = [(m, m._compiled_call_impl) for m in modules if m._compiled_call_impl is not None]
             try:
                 for module in training:
                     module.training = False
