@@ -6,8 +6,8 @@ greedily and labels its answers by the accepted ones. Writes to FOLDER
 
 - ``CORPUS.jsonl``: labelled answers in the record format, with ``question`` and accepted ``answers`` beside,
   of the wrong ones at most three for each right one;
-- ``answers/CORPUS.jsonl``: every answer as it was given, token ids included, from which a run that was
-  stopped goes on; labels are made anew from these each time: a better rule costs no second generation;
+- ``answers/CORPUS.jsonl``: every answer as it was given, from which a run that was stopped goes on; labels
+  are made anew from these each time: a better rule costs no second generation;
 - ``answers/to_read.jsonl``: a sample of labelled answers, to be read by hand;
 - ``answers/settings.json``: whose answers these are; a folder takes those of one model and setting.
 """
@@ -17,42 +17,28 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fact_questions import fact_questions
-from benchmarks.questions import Question, read_questions
+from benchmarks.questions import read_questions
 from halluscope import LanguageModel
 from halluscope.errors import InputError
-from halluscope.evaluation.on_policy import (
-    contains_alias,
-    is_refusal,
-    label_answer,
-    normalise,
-    telling_aliases,
-)
+from halluscope.evaluation.on_policy import telling_aliases
 from halluscope.files import written_whole
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
-from halluscope.lm.generation import MAX_NEW_TOKENS, TOKEN_BUDGET, generate_answers
-from halluscope.progress import progress_bar
+from halluscope.lm.generation import MAX_NEW_TOKENS, TOKEN_BUDGET
+from models import asking
+from models.asking import Row, answer_questions, lines_of
+from models.facts.questions import fact_questions
+from models.question import OUTCOMES, RIGHT, WRONG, Question, outcome_of
 
 INSTRUCTION = "{question} Answer in one short sentence."
 FACTS = "facts"
 ENDING = ".questions.jsonl"
-CHUNK = 64
-"""Questions between two safe points. Batches are made inside a chunk: a resumed run makes the same ones (one
-with a larger limit, of the last chunk, others)."""
 TO_READ = 100
 WRONG_PER_RIGHT = 3.0
-RIGHT, WRONG = "right", "wrong"
-REFUSED, EMPTY, DOUBTFUL, UNFINISHED = "refused", "empty", "doubtful", "unfinished"
-OUTCOMES = (RIGHT, WRONG, REFUSED, EMPTY, DOUBTFUL, UNFINISHED)
-
-Row = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,7 +80,8 @@ def ask(
     print(f"{'corpus':<16}{'asked':>8}" + "".join(f"{outcome:>12}" for outcome in OUTCOMES))
     for name, questions in corpora.items():
         chosen = draw(questions, limit, key=lambda question: question.id)
-        rows = answer_questions(lm, chosen, out / "answers" / f"{name}.jsonl")
+        prompts = [INSTRUCTION.format(question=question.text) for question in chosen]
+        rows = answer_questions(lm, chosen, prompts, out / "answers" / f"{name}.jsonl")
         outcomes = [outcome_of(question, row) for question, row in zip(chosen, rows, strict=True)]
         records = [
             record_of(question, row, outcome)
@@ -135,87 +122,6 @@ def draw(items: Iterable[Any], limit: int | None, *, key: Callable[[Any], str], 
     """A random part that is always the same, and of which a larger limit draws the rest."""
     order = sorted(items, key=lambda item: hashlib.sha256(f"{salt}{key(item)}".encode()).digest())
     return order[:limit]
-
-
-def answer_questions(lm: LanguageModel, questions: Sequence[Question], path: Path) -> list[Row]:
-    """The model's answers, from a file as far as they are in there, and added to it.
-
-    Parameters
-    ----------
-    lm : LanguageModel
-        The model to ask.
-    questions : sequence of Question
-        What to ask.
-    path : Path
-        JSON Lines of what was answered before, in the same order; a torn last line is cut off.
-
-    Returns
-    -------
-    list of dict
-        One for each question: ``id``, ``prompt``, ``answer`` (text), ``answer_ids``, ``finished``.
-
-    Raises
-    ------
-    InputError
-        If the file holds answers to other questions.
-    """
-    prompts = [INSTRUCTION.format(question=question.text) for question in questions]
-    rows = kept_rows(path)[: len(questions)]
-    for row, question, prompt in zip(rows, questions, prompts, strict=False):
-        if (row["id"], row["prompt"]) != (question.id, prompt):
-            raise InputError(f"{path} holds answers to other questions: use another folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rest = iter(range(len(rows), len(questions)))
-    with progress_bar(f"Asking {path.stem}", len(questions)) as advance:
-        advance(len(rows))
-        while chunk := list(islice(rest, CHUNK - len(rows) % CHUNK)):
-            answers = generate_answers(lm, [prompts[i] for i in chunk], progress=advance)
-            new = [
-                {
-                    "id": questions[i].id,
-                    "prompt": prompts[i],
-                    "answer": answer.text.strip(),
-                    "answer_ids": list(answer.ids),
-                    "finished": answer.finished,
-                }
-                for i, answer in zip(chunk, answers, strict=True)
-            ]
-            with path.open("ab") as file:
-                file.write(lines_of(new))
-                file.flush()
-                os.fsync(file.fileno())
-            rows += new
-    return rows
-
-
-def kept_rows(path: Path) -> list[Row]:
-    """What a file of answers holds, without a last line that was torn when the writing was stopped."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        os.truncate(path, len(whole))
-    return [json.loads(line) for line in whole.splitlines()]
-
-
-def outcome_of(question: Question, row: Row) -> str:
-    """One of `OUTCOMES`.
-
-    Who repeats the question has said nothing, and what an answer that was cut off would have named, nobody
-    knows.
-    """
-    if normalise(row["answer"]) in (normalise(question.text), normalise(row["prompt"])):
-        return EMPTY
-    answers = telling_aliases(question.text, question.answers)
-    label = label_answer(row["answer"], answers)
-    if label is None:
-        return REFUSED if is_refusal(row["answer"]) else EMPTY
-    if label and contains_alias(row["answer"], telling_aliases(question.text, question.doubtful)):
-        return DOUBTFUL
-    if label and not row["finished"]:
-        return UNFINISHED
-    return WRONG if label else RIGHT
 
 
 def thin(records: Sequence[Row], wrong_per_right: float) -> list[Row]:
@@ -261,7 +167,7 @@ def settings_of(lm: LanguageModel) -> Row:
         "instruction": INSTRUCTION,
         "max_new_tokens": MAX_NEW_TOKENS,
         "token_budget": max(lm.token_budget, TOKEN_BUDGET),
-        "chunk": CHUNK,
+        "chunk": asking.CHUNK,
     }
 
 
@@ -275,11 +181,6 @@ def check_settings(out: Path, settings: Row) -> None:
             raise InputError(f"{out} holds answers of another {' and '.join(other)}: use another folder")
         return
     write_whole(path, [settings])
-
-
-def lines_of(rows: Iterable[Row]) -> bytes:
-    """Rows as JSON Lines."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def write_whole(path: Path, rows: Iterable[Row]) -> None:

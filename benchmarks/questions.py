@@ -1,40 +1,12 @@
-"""Questions with accepted answers, and the files that hold them."""
+"""Files of questions with accepted answers."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from halluscope.errors import RecordError
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question and what answers it.
-
-    Parameters
-    ----------
-    id : str
-        Its name, unique in its corpus.
-    text : str
-        What is asked.
-    answers : tuple of str
-        Accepted answers.
-    group : str
-        What must not be split between folds.
-    topic : str, optional
-        The kind of question.
-    doubtful : tuple of str
-        Answers neither right nor plainly wrong.
-    """
-
-    id: str
-    text: str
-    answers: tuple[str, ...]
-    group: str
-    topic: str | None = None
-    doubtful: tuple[str, ...] = ()
+from models.question import Question
 
 
 def read_questions(path: Path) -> list[Question]:

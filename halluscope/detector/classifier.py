@@ -249,4 +249,9 @@ def _smoothed(y: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
 
 def member_log_odds(member: Any, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Log-odds (pairs,) of being hallucinated that a fitted member reads from features (pairs, features)."""
-    return np.asarray(logit(np.clip(member.predict_proba(X)[:, 1], _EDGE, 1 - _EDGE)))
+    return log_odds(member.predict_proba(X)[:, 1])
+
+
+def log_odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log-odds of probabilities, finite for sure ones too."""
+    return np.asarray(logit(np.clip(probability, _EDGE, 1 - _EDGE)))

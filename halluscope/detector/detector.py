@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from halluscope.detector.labelled import (
     describe_training,
 )
 from halluscope.detector.learned import Learned
+from halluscope.detector.own_answers import OwnAnswers
 from halluscope.detector.prior import Prior
 from halluscope.detector.settings import check_settings
 from halluscope.errors import FingerprintError, InputError
@@ -87,6 +89,9 @@ class Detector(ClassifierMixin, BaseEstimator):
         What answers are read behind, whatever `primer` is set to afterwards.
     classifier_ : SurfaceClassifier
         The fitted classifier.
+    own_answers_ : OwnAnswers or None
+        What judges the language model's own answers instead; those that ship may have it, `fit` learns from
+        all pairs alike.
     fingerprint_ : str
         Of the language model that it was fitted on.
     training_ : dict
@@ -219,6 +224,7 @@ class Detector(ClassifierMixin, BaseEstimator):
         self.classifier_.fit(crossed.features, labelled.hallucinated, crossed.part.folds, names)
         self.reading_ = crossed.reading
         self.prior_ = prior
+        self.own_answers_: OwnAnswers | None = None
         self.primer_ = self.primer
         self.fingerprint_ = self.lm.fingerprint
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -358,14 +364,14 @@ class Detector(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classifier_")
         if "questions" not in self.training_:
             return None
-        theirs = self.prior_.questions if self.prior_ else ()
-        return count_marked(as_pairs(pairs), [*self.training_["questions"], *theirs])
+        others = [part.questions for part in (self.prior_, self.own_answers_) if part is not None]
+        return count_marked(as_pairs(pairs), chain(self.training_["questions"], *others))
 
     @property
     def learned(self) -> Learned:
         """All that the fit has learned, from surfaces to probabilities."""
         check_is_fitted(self, "classifier_")
-        return Learned(self.reading_, self.prior_, self.classifier_)
+        return Learned(self.reading_, self.prior_, self.classifier_, self.own_answers_)
 
     @property
     def identity(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.own_answers import OwnAnswers
 from halluscope.detector.prior import Prior, add_prior
 from halluscope.features import feature_names, measure_features
 from halluscope.lm.stored import StateSource
@@ -29,11 +30,14 @@ class Learned:
         What has a say beside them.
     classifier : SurfaceClassifier
         On the features of surfaces with the channels of both and of the measures.
+    own_answers : OwnAnswers or None
+        What judges the language model's own answers.
     """
 
     reading: Reading
     prior: Prior | None
     classifier: SurfaceClassifier
+    own_answers: OwnAnswers | None
 
     @property
     def readings(self) -> list[Reading]:
@@ -60,7 +64,8 @@ class Learned:
 
     def judge(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities (surfaces, 2): not hallucinated, hallucinated."""
-        return self.classifier.predict_proba(features)
+        given = self.classifier.predict_proba(features)
+        return given if self.own_answers is None else self.own_answers.mix(given, features)
 
     def score_surfaces(self, surfaces: Sequence[Surface]) -> npt.NDArray[np.float64]:
         """Probability of being hallucinated (surfaces,) for surfaces with all channels."""
@@ -70,4 +75,7 @@ class Learned:
         """Of every number that a probability depends on."""
         tensors = [t.numpy() for r in self.readings for t in (r.directions, r.centres, r.scales)]
         prior = self.prior.member if self.prior else None
-        return str(joblib.hash([tensors, self.classifier.members_, self.classifier.blend_, prior]))
+        parts = [tensors, self.classifier.members_, self.classifier.blend_, prior]
+        if (own := self.own_answers) is not None:
+            parts += [own.gate, own.classifier.members_, own.classifier.blend_]
+        return str(joblib.hash(parts))

@@ -57,9 +57,11 @@ def looks_like_detector(folder: Path) -> bool:
 
 _FIELDS: dict[str, Any] = {"model": dict, "settings": dict, "features": list, "training": dict, "files": dict}
 _MODEL_FIELDS: dict[str, Any] = {"name": str, "fingerprint": str, "layers": int, "width": int}
-
-
-_PRIOR_FIELDS: dict[str, Any] = {"name": str, "questions": list}
+_OPTIONAL: dict[str, dict[str, Any]] = {
+    "prior": {"name": str, "questions": list},
+    "own_answers": {"pairs": int, "questions": list},
+}
+"""Fields of what a detector may have or not; None where it has not."""
 
 
 def _types(fields: dict[str, Any]) -> dict[str, type]:
@@ -75,10 +77,15 @@ def _check_fields(path: Path, manifest: dict[str, Any]) -> None:
             raise DetectorError(f"{path} is damaged: field 'model.{field}' is missing or of the wrong type")
     if not isinstance(manifest["training"].get("questions", []), list):
         raise DetectorError(f"{path} is damaged: field 'training.questions' is of the wrong type")
-    prior = manifest.get("prior", "missing")
-    if prior is not None and not (isinstance(prior, dict) and _PRIOR_FIELDS.items() <= _types(prior).items()):
-        raise DetectorError(f"{path} is damaged: field 'prior' is missing or of the wrong type")
-    settings = manifest["settings"]
+    manifest.setdefault("own_answers", None)  # detectors that were saved before there was any do not name it
+    for field, fields in _OPTIONAL.items():
+        value = manifest.get(field, "missing")
+        if value is not None and not (isinstance(value, dict) and fields.items() <= _types(value).items()):
+            raise DetectorError(f"{path} is damaged: field '{field}' is missing or of the wrong type")
+    _check_settings(path, manifest["settings"])
+
+
+def _check_settings(path: Path, settings: dict[str, Any]) -> None:
     if set(settings) != set(SETTINGS):
         raise DetectorError(f"{path}: settings {sorted(settings)} are not {sorted(SETTINGS)}: train it anew")
     try:

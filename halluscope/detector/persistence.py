@@ -23,10 +23,12 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from halluscope.detector.classifier import PRIOR, SurfaceClassifier
+from halluscope.detector.learned import Learned
 from halluscope.detector.manifest import FORMAT, MANIFEST, looks_like_detector, read_manifest
+from halluscope.detector.own_answers import OwnAnswers
 from halluscope.detector.prior import Prior, prior_reading
 from halluscope.detector.readings import CHANNELS
-from halluscope.detector.restored import check_kinds, check_trees
+from halluscope.detector.restored import check_gate, check_kinds, check_prior, check_trees
 from halluscope.detector.settings import SETTINGS, check_settings
 from halluscope.errors import DetectorError, FingerprintError
 from halluscope.features import feature_names
@@ -74,7 +76,7 @@ def save_detector(detector: Detector, folder: Path) -> Path:
     check_target(folder)
     files = {
         READINGS: _readings_bytes(detector.reading_, detector.prior_),
-        CLASSIFIER: _classifier_bytes(detector.classifier_, detector.prior_),
+        CLASSIFIER: _classifier_bytes(detector.learned),
     }
     manifest = {
         "format": FORMAT,
@@ -91,6 +93,7 @@ def save_detector(detector: Detector, folder: Path) -> Path:
         "features": list(detector.feature_names_in_),
         "training": detector.training_,
         "prior": _describe_prior(detector.prior_),
+        "own_answers": _describe_own_answers(detector.own_answers_),
         "scikit-learn": sklearn.__version__,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
@@ -136,14 +139,29 @@ def _readings_bytes(reading: Reading, prior: Prior | None) -> bytes:
     return bytes(save_tensors({name: tensor.contiguous().float() for name, tensor in tensors.items()}))
 
 
-def _classifier_bytes(classifier: SurfaceClassifier, prior: Prior | None) -> bytes:
-    # only scikit-learn's own estimators go into the file: ours is rebuilt from code
-    parts = {"members": classifier.members_, "blend": classifier.blend_}
-    return bytes(skops.io.dumps(parts | ({} if prior is None else {"prior": prior.member})))
+def _classifier_bytes(learned: Learned) -> bytes:
+    # only scikit-learn's own estimators go into the file: ours are rebuilt from code
+    parts: dict[str, Any] = _estimators(learned.classifier)
+    if learned.prior is not None:
+        parts["prior"] = learned.prior.member
+    if learned.own_answers is not None:
+        parts["own_answers"] = {
+            "gate": learned.own_answers.gate,
+            **_estimators(learned.own_answers.classifier),
+        }
+    return bytes(skops.io.dumps(parts))
+
+
+def _estimators(classifier: SurfaceClassifier) -> dict[str, Any]:
+    return {"members": classifier.members_, "blend": classifier.blend_}
 
 
 def _describe_prior(prior: Prior | None) -> dict[str, Any] | None:
     return None if prior is None else {"name": prior.name, "questions": list(prior.questions)}
+
+
+def _describe_own_answers(own: OwnAnswers | None) -> dict[str, Any] | None:
+    return None if own is None else {"pairs": own.pairs, "questions": list(own.questions)}
 
 
 def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
@@ -169,9 +187,8 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
             f"{folder} reads {len(manifest['features'])} surface features that this version of halluscope "
             "names otherwise: train it anew, or install the version it was made with"
         )
-    classifier = SurfaceClassifier(detector.strength, detector.seed)
-    member = _restore_classifier(classifier, folder, files[CLASSIFIER], manifest)
-    detector.classifier_ = classifier
+    restored = _restore(detector, folder, files[CLASSIFIER], manifest)
+    detector.classifier_, member, detector.own_answers_ = restored
     detector.reading_ = reading
     detector.primer_ = detector.primer
     detector.prior_ = None
@@ -180,7 +197,7 @@ def load_detector(folder: Path, lm: LanguageModel | None) -> Detector:
     detector.fingerprint_ = lm.fingerprint
     detector.feature_names_in_ = np.array(names, dtype=object)
     detector.n_features_in_ = len(names)
-    detector.classes_ = classifier.classes_
+    detector.classes_ = detector.classifier_.classes_
     detector.training_ = manifest["training"]
     detector.name_ = folder.absolute().name
     return detector
@@ -215,12 +232,12 @@ def _build_readings(folder: Path, data: bytes, lm: LanguageModel, with_prior: bo
     return [Reading(CHANNELS, *(tensors[prefix + name] for name in _TENSORS)) for prefix in prefixes]
 
 
-def _restore_classifier(
-    classifier: SurfaceClassifier, folder: Path, data: bytes, manifest: dict[str, Any]
-) -> Any:
-    """Give the classifier its fitted parts, once they are known to be harmless, and see that they work.
+def _restore(
+    detector: Detector, folder: Path, data: bytes, manifest: dict[str, Any]
+) -> tuple[SurfaceClassifier, Any, OwnAnswers | None]:
+    """The classifier, the prior's member and what judges own answers.
 
-    Returns the prior's member, None if there is none.
+    They are built once their parts are known to be harmless, and seen to work. What there is none of is None.
     """
     path = folder / CLASSIFIER
     try:
@@ -232,19 +249,24 @@ def _restore_classifier(
             f"{path} holds types that are not scikit-learn's ({', '.join(unknown)}): not loaded"
         )
     n_features = len(manifest["features"])
+    row = np.zeros((1, n_features))
+    member, own = None, None
     try:
         with warnings.catch_warnings():
             # scikit-learn warns of every other version; that the classifier works is seen below
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             parts = skops.io.loads(data, trusted=_TRUSTED)
-        classifier.members_, classifier.blend_ = parts["members"], parts["blend"]
-        check_kinds(classifier, parts.get("prior"))
-        check_trees(classifier.members_["boosting"], n_features - bool(manifest["prior"]))
-        classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
-        works = np.isfinite(classifier.predict_proba(np.zeros((1, n_features)))).all()
-        member = parts["prior"] if manifest["prior"] else None
-        if member is not None:  # it reads as many features as the detector's own members
-            works &= np.isfinite(member.predict_proba(np.zeros((1, n_features - 1)))).all()
+        classifier = _restore_classifier(detector, parts, manifest)
+        works = np.isfinite(classifier.predict_proba(row)).all()
+        if manifest["prior"]:  # it reads as many features as the detector's own members
+            check_prior(member := parts["prior"])
+            works &= np.isfinite(member.predict_proba(row[:, :-1])).all()
+        if described := manifest["own_answers"]:
+            of_own = parts["own_answers"]
+            check_gate(gate := of_own["gate"])
+            restored = _restore_classifier(detector, of_own, manifest)
+            own = OwnAnswers(gate, restored, described["pairs"], described["questions"])
+            works &= np.isfinite(own.mix(np.full((1, 2), 0.5), row)).all()
     except (
         Exception
     ) as error:  # another scikit-learn may lack what these estimators had, and say so in many ways
@@ -254,4 +276,16 @@ def _restore_classifier(
         ) from error
     if not works:
         raise DetectorError(f"{path} is damaged: its classifier gives no probabilities")
-    return member
+    return classifier, member, own
+
+
+def _restore_classifier(
+    detector: Detector, parts: dict[str, Any], manifest: dict[str, Any]
+) -> SurfaceClassifier:
+    classifier = SurfaceClassifier(detector.strength, detector.seed)
+    classifier.members_, classifier.blend_ = parts["members"], parts["blend"]
+    n_features = len(manifest["features"])
+    check_kinds(classifier)
+    check_trees(classifier.members_["boosting"], n_features - bool(manifest["prior"]))
+    classifier.classes_, classifier.n_features_in_ = np.array([False, True]), n_features
+    return classifier

@@ -13,25 +13,35 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from halluscope.detector.classifier import SurfaceClassifier, new_members
+from halluscope.detector.own_answers import new_gate
 
 
-def check_kinds(classifier: SurfaceClassifier, prior: Any) -> None:
-    """Raise `ValueError` unless members, blend and prior are the estimators that a fit would have left.
+def check_kinds(classifier: SurfaceClassifier) -> None:
+    """Raise `ValueError` unless members and blend are the estimators that a fit would have left.
 
     Parameters
     ----------
     classifier : SurfaceClassifier
         With the members and the blend that were loaded.
-    prior : estimator or None
-        The prior's member.
     """
     expected = {name: _kinds(member) for name, member in new_members(verdict=[0]).items()}
     found = {name: _kinds(member) for name, member in classifier.members_.items()}
     if found not in (expected, {name: expected[name] for name in expected if name != "verdict"}):
         raise ValueError("its members are not those of a classifier of surfaces")
-    last = expected["linear"][-1]
-    if _kinds(classifier.blend_) != last or (prior is not None and _kinds(prior) != expected["linear"]):
-        raise ValueError("its blend or its prior is of another kind")
+    if _kinds(classifier.blend_) != expected["linear"][-1]:
+        raise ValueError("its blend is of another kind")
+
+
+def check_prior(member: Any) -> None:
+    """Raise `ValueError` unless a prior's member is a linear one."""
+    if _kinds(member) != _kinds(new_members([])["linear"]):
+        raise ValueError("its prior is of another kind")
+
+
+def check_gate(gate: Any) -> None:
+    """Raise `ValueError` unless a gate between given and own answers is the estimator of a fit."""
+    if _kinds(gate) != _kinds(new_gate(())):
+        raise ValueError("its gate is of another kind")
 
 
 def _kinds(estimator: Any) -> tuple[Any, ...]:

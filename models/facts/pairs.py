@@ -159,7 +159,7 @@ def kind_pairs(
     while total < most and idle < TRIES:
         idle += 1
         for number, facts in enumerate(members):
-            pairs = _round(kind, f"{domain.name}-{number:03d}", facts, uses, rng)
+            pairs = _round(kind, _group_name(domain, number), facts, uses, rng)
             texts = [(pair.prompt, pair.answer) for pair in pairs]
             # The same text twice, or once under each label, is no second example.
             if not pairs or len(set(texts)) < len(texts) or seen & set(texts) or total >= most:
@@ -170,6 +170,24 @@ def kind_pairs(
             total += len(pairs)
             idle = 0
     return [pair for number in sorted(made) for pair in made[number]]
+
+
+def _groups(domain: Domain, seed: int) -> list[list[str]]:
+    return partition(domain.entities, random.Random(f"{seed} {domain.name}"))  # noqa: S311
+
+
+def _group_name(domain: Domain, number: int) -> str:
+    return f"{domain.name}-{number:03d}"
+
+
+def group_of_entities(seed: int = 0) -> dict[str, str]:
+    """The group of every entity of every domain, by ``DOMAIN-ENTITY``, as `all_pairs` names it."""
+    return {
+        f"{domain.name}-{entity}": _group_name(domain, number)
+        for domain in domains()
+        for number, entities in enumerate(_groups(domain, seed))
+        for entity in entities
+    }
 
 
 def all_pairs(seed: int = 0, unknown: Collection[str] = (), most: int | None = None) -> list[Pair]:
@@ -191,9 +209,9 @@ def all_pairs(seed: int = 0, unknown: Collection[str] = (), most: int | None = N
     """
     pairs = []
     for domain in domains():
-        # A generator for each kind: a change to one table leaves the pairs of the others as they were.
-        groups = partition(domain.entities, random.Random(f"{seed} {domain.name}"))  # noqa: S311
+        groups = _groups(domain, seed)
         for kind in domain.kinds:
+            # A generator for each kind: a change to one table leaves the pairs of the others as they were.
             wanted = most or (MOST_PAIRS if is_trained_on(kind.topic, unknown) else MOST_MEASURED)
             rng = random.Random(f"{seed} {kind.name}")  # noqa: S311 - a corpus, not a secret
             pairs += kind_pairs(domain, kind, groups, rng, wanted)

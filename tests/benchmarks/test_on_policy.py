@@ -3,29 +3,19 @@ import json
 import pytest
 
 from benchmarks import on_policy
-from benchmarks.on_policy import answer_questions, draw, kept_rows, outcome_of, read_corpora, thin
-from benchmarks.questions import Question
+from benchmarks.on_policy import draw, read_corpora, thin
 from halluscope import LanguageModel
 from halluscope.lm.generation import Generated, generate_answers
 from halluscope.records import read_records
+from models import asking
+from models.question import Question
 
 FACTS = [Question(f"capital-{i}", f"What is {i}?", ("zzz",), f"country-{i}", "capital") for i in range(7)]
-SAID = {
-    "right": "It is Paris, or Orly.",
-    "wrong": "It is Lyon.",
-    "doubtful": "It is Orly.",
-    "refused": "I'm sorry.",
-    "empty": " ",
-}
-
-
-def row(answer, *, finished=True):
-    return {"prompt": "Which city? Be brief.", "answer": answer, "finished": finished}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, lm):
-    monkeypatch.setattr(on_policy, "CHUNK", 3)
+    monkeypatch.setattr(asking, "CHUNK", 3)
     monkeypatch.setattr(on_policy, "fact_questions", lambda: FACTS)
     monkeypatch.setattr(LanguageModel, "from_pretrained", lambda name: lm)
 
@@ -66,7 +56,7 @@ def scripted(answers):
 
 def test_labelled_answers_and_counts(data, tmp_path, monkeypatch, capsys):
     said = ["It was Bell.", "Mr. Reis.", "", "I don't know.", "Bell or Reis.", "Reis", "Reis", "Reis"]
-    monkeypatch.setattr(on_policy, "generate_answers", scripted(said))
+    monkeypatch.setattr(asking, "generate_answers", scripted(said))
     files = run(data, tmp_path / "out", "--only", "people")
     pairs = list(read_records(tmp_path / "out" / "people.jsonl", labelled=True))
     assert [pair.hallucinated for pair in pairs] == [False, True, False, True, True, True]
@@ -114,7 +104,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(data, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return generate_answers(lm, prompts, **options)
 
-    monkeypatch.setattr(on_policy, "generate_answers", stops)
+    monkeypatch.setattr(asking, "generate_answers", stops)
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path / "out")
     path = tmp_path / "out" / "answers" / "facts.jsonl"
@@ -141,15 +131,6 @@ def test_a_larger_limit_asks_the_rest(data, tmp_path):
     assert again["people.jsonl"].count(b"\n") <= 4
 
 
-def test_answers_are_those_of_the_model(lm, tmp_path):
-    rows = answer_questions(lm, FACTS, tmp_path / "facts.jsonl")
-    assert rows == kept_rows(tmp_path / "facts.jsonl")
-    assert [r["id"] for r in rows] == [question.id for question in FACTS]
-    (answer,) = generate_answers(lm, [rows[0]["prompt"]])
-    assert rows[0]["answer_ids"] == list(answer.ids)
-    assert rows[0]["answer"] == answer.text.strip()
-
-
 def test_other_settings_and_other_questions_are_refused(data, tmp_path, monkeypatch):
     run(data, tmp_path / "out")
     changed = data / "people.questions.jsonl"
@@ -171,20 +152,3 @@ def test_questions(data, tmp_path):
         run(tmp_path / "empty", tmp_path / "out")
     with pytest.raises(SystemExit, match="no corpus 'x': there are facts, people"):
         run(data, tmp_path / "out", "--only", "x")
-
-
-@pytest.mark.parametrize("outcome", SAID)
-def test_outcomes(outcome):
-    question = Question("q", "Which city?", ("Paris",), "q", doubtful=("Orly",))
-    assert outcome_of(question, row(SAID[outcome])) == outcome
-
-
-@pytest.mark.parametrize("answer", ["Which city?", "which city", "Which city? Be brief"])
-def test_who_repeats_the_question_says_nothing(answer):
-    assert outcome_of(Question("q", "Which city?", ("Paris",), "q"), row(answer)) == "empty"
-
-
-def test_what_was_cut_off_may_be_right_but_not_wrong():
-    question = Question("q", "Which city?", ("Paris",), "q")
-    assert outcome_of(question, row("It is Paris, a", finished=False)) == "right"
-    assert outcome_of(question, row("It is the", finished=False)) == "unfinished"

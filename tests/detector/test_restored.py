@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from halluscope.detector.restored import check_kinds, check_trees
+from halluscope.detector.restored import check_kinds, check_prior, check_trees
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,13 @@ def test_a_loop_below_the_root(boosting):
 
 def test_kinds_are_those_of_a_fit(detector):
     classifier = copy.copy(detector.classifier_)
-    check_kinds(classifier, None)
-    check_kinds(classifier, classifier.members_["linear"])
+    check_kinds(classifier)
+    check_prior(classifier.members_["linear"])
     with pytest.raises(ValueError, match="prior is of another kind"):
-        check_kinds(classifier, classifier.members_["boosting"])
+        check_prior(classifier.members_["boosting"])
     classifier.members_ = {**classifier.members_, "verdict": classifier.members_["linear"]}
     with pytest.raises(ValueError, match="members are not"):
-        check_kinds(classifier, None)
+        check_kinds(classifier)
 
 
 @pytest.mark.parametrize("part", ["_preprocessor", "_loss"])

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from benchmarks.questions import Question
 from models.facts.pairs import domains
 from models.facts.table import Fact, Kind
 from models.facts.text import capitalised, sentence
+from models.question import Question
 
 #: Kinds whose true values can be put in many words, or are not all in the tables (small neighbours).
 NOT_ASKED = frozenset(

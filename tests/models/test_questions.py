@@ -1,8 +1,8 @@
 """Questions from the fact tables: one for each subject and kind, with all that answers them."""
 
-from benchmarks.fact_questions import NOT_ASKED, OPEN, OTHER_NAMES, accepted, fact_questions
 from halluscope.evaluation.on_policy import contains_alias, telling_aliases
 from models.facts.pairs import domains
+from models.facts.questions import NOT_ASKED, OPEN, OTHER_NAMES, accepted, fact_questions
 
 QUESTIONS = {question.id: question for question in fact_questions()}
 KINDS = {kind.name: (domain, kind) for domain in domains() for kind in domain.kinds}
