@@ -25,6 +25,7 @@ lint: $(VENV)/.development
 	$(BIN)/mypy
 
 models: $(VENV)/.development  ## rebuild the shipped detectors and their model cards
+	$(BIN)/python -m models.answers
 	for model in smollm2-135m-instruct gemma-3-270m; do \
 		$(BIN)/python -m models.knowledge --model $$model && $(BIN)/python -m models.build --model $$model || exit 1; \
 	done

@@ -3,8 +3,9 @@
 Measures the detector that ships for a language model on corpora that it was not trained on, and on the 20
 questions of ``well_known.jsonl``, beside baselines trained on the very pairs that it was trained on. Some of
 their subjects occur in its training or its primer, in other statements, and its design was chosen on
-SmolLM2 with the labels of these corpora: see the README. Writes
-``benchmarks/results/default_detector/MODEL.json``.
+SmolLM2 with the labels of these corpora: see the README. With ``--own FOLDER``, what
+``benchmarks.on_policy`` wrote, also on the language model's own answers, beside baselines trained on those
+that it was trained on. Writes ``benchmarks/results/default_detector/MODEL.json``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from halluscope.detector.shipped import shipped_detector
 from halluscope.evaluation.transfer import evaluate_transfer
 from halluscope.lm.catalogue import DEFAULT_MODEL, KNOWN_MODELS
 from halluscope.records import as_pairs, read_records
+from models.answers import own_pairs
 from models.build import BASELINES
 from models.facts import build_pairs
 from models.facts.split import is_trained_on, unknown_kinds
+from models.own import learned_from
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "default_detector"
 CORPORA = ("animals", "elements", "companies", "inventions", "trivia")
+OWN_CORPORA = ("nq", "popqa")
 
 
 def main() -> None:
@@ -34,6 +38,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled .jsonl files")
     parser.add_argument("--model", default=DEFAULT_MODEL, help=f"language model: {', '.join(KNOWN_MODELS)}")
     parser.add_argument("--corpora", nargs="*", default=CORPORA, help="names of files, without .jsonl")
+    parser.add_argument("--own", type=Path, help="folder of the language model's own labelled answers")
     parser.add_argument("--quick", action="store_true", help="without baselines; prints, writes nothing")
     arguments = parser.parse_args()
     lm = LanguageModel.from_pretrained(arguments.model)
@@ -48,9 +53,15 @@ def main() -> None:
         raise SystemExit("the shipped detector was trained on another corpus: run make models")
     baselines = () if arguments.quick else BASELINES
     results = evaluate_transfer(detector, known, unknown, baselines=baselines)
+    if arguments.own:
+        taught = learned_from(own_pairs(arguments.model, detector.seed))
+        files = {f"own answers: {name}": arguments.own / f"{name}.jsonl" for name in OWN_CORPORA}
+        answers = {name: list(read_records(file, labelled=True)) for name, file in files.items()}
+        results |= evaluate_transfer(detector, taught, answers, baselines=baselines)
     for name, result in results.items():
         found = {"halluscope": result["metrics"], **result["baselines"]}
-        print(name, ", ".join(f"{method} {m['auroc']['value']:.3f}" for method, m in found.items()))
+        scores = ", ".join(f"{method} {metrics['auroc']['value']:.3f}" for method, metrics in found.items())
+        print(f"{name} {scores}; {result['hallucinated']:.3f} false, mean probability {result['mean']:.3f}")
     if arguments.quick:
         return
     RESULTS.mkdir(exist_ok=True)

@@ -75,12 +75,14 @@ def shipped_table(model: str) -> str:
         "its kinds of fact, cross-validated": built["cross_validated"],
         "subjects and kinds of fact left out": built["held_out"]["held-out kinds"],
         "kinds of fact that the model hardly knows": built["held_out"]["kinds that the model hardly knows"],
+        **built.get("own_answers", {}),
     }
     elsewhere = default_detector.RESULTS / f"{model}.json"
     if not elsewhere.exists():
         return f"{auroc_table(rows)}\n\nOn other corpora: not measured yet for this version."
     carried = json.loads(elsewhere.read_text(encoding="utf-8"))
-    rows |= {name: carried[name] for name in sorted(carried, key=lambda n: (n != "well known", n))}
+    order = sorted(carried, key=lambda name: (name.startswith("own"), name != "well known", name))
+    rows |= {name: carried[name] for name in order}
     return auroc_table(rows)
 
 

@@ -26,7 +26,8 @@ from models.facts.questions import fact_questions
 from models.facts.split import HELD_OUT_KINDS, is_trained_on, unknown_kinds
 from models.question import RIGHT, WRONG, Question, outcome_of
 
-ANSWERS = Path(__file__).parent / "facts" / "answers"
+MODELS = Path(__file__).parent
+ANSWERS = MODELS / "facts" / "answers"
 FORMS = ("{question}", "{question} Answer in one short sentence.", "{question} Answer briefly.")
 MOST_QUESTIONS = 300  # of a kind
 LONGEST = 2  # words of a general answer: longer ones can be put otherwise, and would be labelled wrong
@@ -81,6 +82,11 @@ def own_questions(unknown: Iterable[str]) -> list[Question]:
     ]
 
 
+def was_asked(model: str) -> bool:
+    """Whether ``python -m models.answers`` has asked a language model."""
+    return (ANSWERS / f"{model}.jsonl").exists()
+
+
 def own_pairs(model: str, seed: int = 0) -> list[Pair]:
     """A language model's own answers, labelled; as many right as wrong ones of each kind.
 
@@ -90,7 +96,7 @@ def own_pairs(model: str, seed: int = 0) -> list[Pair]:
     Parameters
     ----------
     model : str
-        Known name of a language model that ``python -m models.answers`` has asked.
+        Known name of a language model that `was_asked`.
     seed : int, default 0
         Of the groups: an entity is in the same group as in `models.facts.build_pairs`.
 
@@ -99,13 +105,10 @@ def own_pairs(model: str, seed: int = 0) -> list[Pair]:
     list of Pair
         Their topic is the kind of fact.
     """
-    path = ANSWERS / f"{model}.jsonl"
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: run first python -m models.answers --model {model}")
     groups, topics = group_of_entities(seed), kind_topics()
     of_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
     asked = {question.id: question for question in fact_questions()}
-    for row in kept_rows(path):
+    for row in kept_rows(ANSWERS / f"{model}.jsonl"):
         question = asked[row["id"]]
         outcome = outcome_of(question, row)
         if row["finished"] and outcome in (RIGHT, WRONG):

@@ -20,7 +20,7 @@ those of well-kept packages and its own tables of general knowledge: {kinds}.
 Half of the answers are false: values of the right type taken from other subjects of the same group.
 `python -m models.facts --out facts.jsonl` prints for every kind what length, spelling and a text-only
 classifier make of it: nothing, but that most symbols of elements are spelled in their names.
-
+{own_training}
 ## How good it is
 
 Grouped {n_folds}-fold cross-validation over the kinds above, AUROC with 95% interval (bootstrap over groups),
@@ -38,23 +38,42 @@ No subject of the held-out kinds was in training. The last row has the other kin
 most of them about subjects of training: those that the language model hardly knows, since it gives the true
 answer a higher probability than the false one in fewer than {least} of 100 pairs, where 50 is chance
 (`python -m models.knowledge`: {unknown}).
-
+{own_results}
 ## How to use it, and how not
 
 It knows a small model, facts about countries, cities, elements, companies and words, and what everybody
 knows of things, nature, work, people and stories. On other topics it is weaker, and on reasoning, long
 answers or answers about a given text it is untested or poor. Its probabilities are calibrated on its own
-topics and on half false answers: where false answers are rarer, they are too high. A detector is bound to its
-language model. **Train on your own model and your own domain**: `halluscope train PAIRS.jsonl --out DIR
---model MODEL`; some hundred labelled pairs help.
+topics and on half false answers: where fewer are false they are too high, where more, too low. A detector
+is bound to its language model. **Train on your own model and your own domain**:
+`halluscope train PAIRS.jsonl --out DIR --model MODEL`; some hundred labelled pairs help.
 
 Format: `manifest.json`, `readings.safetensors`, `classifier.skops`; loading executes nothing.
 Licence: Apache-2.0.
 """
 
 
-def write_card(folder: Path, results: Mapping[str, Any], training: Mapping[str, Any]) -> None:
+OWN_TRAINING = """
+A second classifier learned from {pairs:,} of the language model's own answers to questions about such facts
+(`python -m models.answers`), as many right as wrong ones of each kind, labelled by the names of the true
+values. A gate learned to tell these from the pairs above: the more an answer reads like the model's own, the
+more the second classifier counts.
+"""
+
+OWN_RESULTS = """
+The cross-validation is of the first classifier alone, the other figures are of the whole. The language
+model's own answers about the held-out kinds, as many right as wrong, beside baselines trained on the other
+own answers:
+
+{table}
+
+The first classifier alone: {alone:.3f}.
+"""
+
+
+def write_card(folder: Path, results: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """Write ``README.md`` into a detector's folder."""
+    training, own = manifest["training"], manifest.get("own_answers")
     inside = results["cross_validated"]
     text = CARD.format(
         model=inside["model"],
@@ -73,8 +92,16 @@ def write_card(folder: Path, results: Mapping[str, Any], training: Mapping[str, 
         brier=f"{inside['metrics']['brier']['value']:.3f}",
         ece=f"{inside['metrics']['ece']['value']:.3f}",
         tpr=f"{inside['metrics']['tpr_at_5fpr']['value']:.2f}",
+        own_training=OWN_TRAINING.format(pairs=own["pairs"]) if own else "",
+        own_results=_own_results(results["own_answers"]) if own else "",
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _own_results(results: Mapping[str, Mapping[str, Any]]) -> str:
+    (result,) = results.values()
+    alone = result["taught by given answers alone"]["auroc"]["value"]
+    return OWN_RESULTS.format(table=auroc_table(results), alone=alone)
 
 
 def auroc_table(rows: Mapping[str, Mapping[str, Any]]) -> str:

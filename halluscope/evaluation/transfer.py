@@ -50,8 +50,9 @@ def evaluate_transfer(
     Returns
     -------
     dict
-        For each name of `unknown`: ``n``, ``n_groups``, ``metrics``, ``baselines`` and ``gains``, each metric
-        with ``value``, ``low`` and ``high``.
+        For each name of `unknown`: ``n``, ``n_groups``, the share ``hallucinated`` and the ``mean``
+        probability, ``metrics``, ``baselines`` and ``gains``, each metric with ``value``, ``low`` and
+        ``high``.
     """
     fitted = {name: BASELINES[name]() for name in baselines}
     extras = needed(fitted.values())
@@ -73,6 +74,8 @@ def evaluate_transfer(
         results[topic] = {
             "n": len(y),
             "n_groups": len(set(groups)),
+            "hallucinated": float(y.mean()),
+            "mean": float(scores.mean()),
             "metrics": evaluate_scores(y, scores, groups, seed=seed),
             "baselines": {name: evaluate_scores(y, p, groups, seed=seed) for name, p in others.items()},
             "gains": paired_gains(y, scores, others, groups, seed=seed),

@@ -7,6 +7,7 @@ import pytest
 
 from halluscope.detector import Detector
 from halluscope.lm.language_model import LanguageModel
+from halluscope.records import as_pairs
 from models import build as building
 from models.facts import HELD_OUT_KINDS
 from tests.samples import labelled_records
@@ -22,6 +23,8 @@ def folder(lm, tmp_path, monkeypatch):
         record["topic"] = "places" if held_out < 0 else (*HELD_OUT_KINDS, *UNKNOWN)[held_out // 5]
     monkeypatch.setattr(building, "build_pairs", lambda seed, unknown: records)
     monkeypatch.setattr(building, "unknown_kinds", lambda model: UNKNOWN)
+    monkeypatch.setattr(building, "was_asked", lambda model: False)
+    monkeypatch.setattr(building, "BASELINES", ("length", "logprob"))  # the probe takes most of the time
     monkeypatch.setattr(LanguageModel, "from_pretrained", lambda name: lm)
     folder = tmp_path / "tiny"
     folder.mkdir()
@@ -43,4 +46,20 @@ def test_a_detector_appears_beside_what_the_model_knows(folder, lm):
     detector = Detector.load(folder, lm)
     assert detector.training_["pairs"] == 80
     assert np.isfinite(detector.predict_proba([("What is place 1?", "A lake.")])).all()
-    building.build("tiny", 0, folder)  # and is replaced by the next one
+
+
+def test_and_is_replaced_by_one_that_was_taught_the_model_s_own_answers(folder, lm, monkeypatch):
+    own = labelled_records(40, seed=3)
+    for number, record in enumerate(own):
+        record["topic"] = HELD_OUT_KINDS[0] if number >= 60 else "places"
+    monkeypatch.setattr(building, "was_asked", lambda model: True)
+    monkeypatch.setattr(building, "own_pairs", lambda model, seed: as_pairs(own))
+    (folder / "manifest.json").write_text('{"format": 1, "model": {}}')
+    building.build("tiny", 0, folder)
+    results = json.loads((folder / "results.json").read_text())
+    found = results["own_answers"]["own answers, held-out kinds"]
+    assert (found["n"], set(found["baselines"])) == (20, {"length", "logprob"})
+    assert 0 <= found["taught by given answers alone"]["auroc"]["value"] <= 1
+    part = Detector.load(folder, lm).own_answers_
+    assert part.pairs == 60
+    assert "60 of the language model's own answers" in (folder / "README.md").read_text()

@@ -16,7 +16,7 @@ def read(model, name):
 
 @pytest.mark.parametrize("model", KNOWN_MODELS)
 def test_the_shipped_card_says_what_the_shipped_results_say(model, tmp_path):
-    write_card(tmp_path, read(model, "results.json"), read(model, "manifest.json")["training"])
+    write_card(tmp_path, read(model, "results.json"), read(model, "manifest.json"))
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == (MODELS / model / "README.md").read_text(
         encoding="utf-8"
     )
