@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from halluscope import Detector, LanguageModel
 from halluscope.detector.labelled import check_labelled, training_digest
@@ -24,7 +26,7 @@ from models.answers import own_pairs
 from models.build import BASELINES
 from models.facts import build_pairs
 from models.facts.split import is_trained_on, unknown_kinds
-from models.own import learned_from
+from models.own import ALONE, measure_own_answers
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "default_detector"
@@ -54,18 +56,26 @@ def main() -> None:
     baselines = () if arguments.quick else BASELINES
     results = evaluate_transfer(detector, known, unknown, baselines=baselines)
     if arguments.own:
-        taught = learned_from(own_pairs(arguments.model, detector.seed))
+        own = own_pairs(arguments.model, detector.seed)
         files = {f"own answers: {name}": arguments.own / f"{name}.jsonl" for name in OWN_CORPORA}
         answers = {name: list(read_records(file, labelled=True)) for name, file in files.items()}
-        results |= evaluate_transfer(detector, taught, answers, baselines=baselines)
+        results |= measure_own_answers(detector, own, answers, baselines=baselines)
     for name, result in results.items():
-        found = {"halluscope": result["metrics"], **result["baselines"]}
-        scores = ", ".join(f"{method} {metrics['auroc']['value']:.3f}" for method, metrics in found.items())
-        print(f"{name} {scores}; {result['hallucinated']:.3f} false, mean probability {result['mean']:.3f}")
+        print(summary(name, result))
     if arguments.quick:
         return
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{lm.name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def summary(name: str, result: Mapping[str, Any]) -> str:
+    """AUROCs of the detector and the baselines, and how its mean probability compares with the labels."""
+    alone = {ALONE: result[ALONE]} if ALONE in result else {}
+    scores = {"halluscope": result["metrics"], **alone, **result["baselines"]}
+    means = [f"{result['mean']:.3f}", *(f"{ALONE} {found['mean']['value']:.3f}" for found in alone.values())]
+    aurocs = [f"{method} {metrics['auroc']['value']:.3f}" for method, metrics in scores.items()]
+    false = f"{result['hallucinated']:.3f} false"
+    return f"{name}: {', '.join(aurocs)}; {false}, mean probability {', '.join(means)}"
 
 
 if __name__ == "__main__":

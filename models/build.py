@@ -91,7 +91,8 @@ def build(model: str, seed: int, folder: Path, *, keep: bool = False) -> None:
         if own:
             own_states = record(detector, own, Path(temporary) / "own")
             learn_own_answers(detector, own, own_states, known, states)
-            of_own = measure_own_answers(detector, own, own_states, BASELINES)
+            held_out = {"own answers, held-out kinds": [pair for pair in own if pair.topic in HELD_OUT_KINDS]}
+            of_own = measure_own_answers(detector, own, held_out, source=own_states, baselines=BASELINES)
         sets = {
             name: [pair for pair in pairs if pair.topic in kinds]
             for name, kinds in measured_kinds(unknown).items()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.facts.split import LEAST_KNOWN
+from models.own import ALONE
 
 CARD = """# Detector for {model}
 
@@ -100,7 +101,7 @@ def write_card(folder: Path, results: Mapping[str, Any], manifest: Mapping[str, 
 
 def _own_results(results: Mapping[str, Mapping[str, Any]]) -> str:
     (result,) = results.values()
-    alone = result["taught by given answers alone"]["auroc"]["value"]
+    alone = result[ALONE]["auroc"]["value"]
     return OWN_RESULTS.format(table=auroc_table(results), alone=alone)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from halluscope.folds import grouped_folds
 from halluscope.lm.stored import StateSource
 from halluscope.records import Pair
 from models.facts.split import HELD_OUT_KINDS
+
+ALONE = "taught by given answers alone"
+"""What results call a detector without what it learned from own answers."""
 
 _CHUNK = 1000  # pairs whose surfaces are held at once
 
@@ -56,30 +59,43 @@ def learn_own_answers(
 
 
 def measure_own_answers(
-    detector: Detector, own: Sequence[Pair], source: StateSource, baselines: Sequence[str]
+    detector: Detector,
+    own: Sequence[Pair],
+    tested: Mapping[str, Sequence[Pair]],
+    *,
+    source: StateSource | None = None,
+    baselines: Sequence[str],
 ) -> dict[str, dict[str, Any]]:
-    """Measure a detector on its language model's own answers about kinds of fact that were held out.
+    """Measure a detector on its language model's own answers, with and without what it learned from such.
 
-    Beside baselines that learned from the other own answers alone, and the detector without what it learned
-    from them.
+    Parameters
+    ----------
+    detector : Detector
+        What `learn_own_answers` has changed.
+    own : sequence of Pair
+        The same; the baselines learn from them alone.
+    tested : mapping of str to sequence of Pair
+        Other own answers, labelled, by name.
+    source : StateSource, optional
+        Of all of them.
+    baselines : sequence of str
+        Their names.
 
     Returns
     -------
     dict
-        As `evaluate_transfer` gives, by name.
+        As `evaluate_transfer` gives, by name; `ALONE` has the metrics and mean probability of the detector
+        without.
     """
-    known = learned_from(own)
-    tested = {"own answers, held-out kinds": [pair for pair in own if pair.topic in HELD_OUT_KINDS]}
-    results = evaluate_transfer(
-        detector, known, tested, source=source, baselines=baselines, seed=detector.seed
-    )
+    known, seed = learned_from(own), detector.seed
+    results = evaluate_transfer(detector, known, tested, source=source, baselines=baselines, seed=seed)
     part, detector.own_answers_ = detector.own_answers_, None
     try:
-        alone = evaluate_transfer(detector, known, tested, source=source, baselines=(), seed=detector.seed)
+        alone = evaluate_transfer(detector, known, tested, source=source, baselines=(), seed=seed)
     finally:
         detector.own_answers_ = part
-    for name, result in results.items():
-        result["taught by given answers alone"] = alone[name]["metrics"]
+    for name, without in alone.items():
+        results[name][ALONE] = {**without["metrics"], "mean": {"value": without["mean"]}}
     return results
 
 

@@ -2,13 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import halluscope
 from halluscope.cli.app import main
 from halluscope.detector.shipped import load_detector_for, shipped_detectors
 from halluscope.evaluation.metrics import auroc
+from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.records import read_records
+from models.answers import own_pairs
+from models.facts import HELD_OUT_KINDS
+from models.own import features_of
 from tests.test_readme import ROOT
 
 QUESTION = "Who is Elon Musk?"
@@ -53,3 +58,15 @@ def test_detect_prints_one_json_object(capsys, monkeypatch):
     assert found["hallucinated"] is False
     assert {"probability", "threshold", "tokens", "model", "detector", "seconds"} <= set(found)
     assert "".join(TRUE[t["start"] : t["end"]] for t in found["tokens"]) == TRUE
+
+
+def test_its_language_model_s_own_mistakes_are_told_from_what_it_gets_right():
+    pairs = [pair for pair in own_pairs(DEFAULT_MODEL) if pair.topic in HELD_OUT_KINDS][::2]
+    hallucinated = np.array([pair.hallucinated for pair in pairs])
+    learned = load_detector_for().learned
+    features = features_of(load_detector_for(), pairs, load_detector_for().lm)
+    scores = learned.judge(features)[:, 1]
+    assert auroc(hallucinated, scores) > 0.65
+    assert scores[hallucinated].mean() > 0.45
+    alone = learned.classifier.predict_proba(features)[:, 1]
+    assert alone[hallucinated].mean() < 0.3  # fluent, so taken for true

@@ -23,6 +23,8 @@ from halluscope.detector.readings import CHANNELS
 from halluscope.features import feature_names
 from halluscope.folds import Fold
 
+_GATE_STRENGTH = 1.0  # inverse penalty: whose an answer is shows far more clearly than whether it is true
+
 
 @dataclass(frozen=True, eq=False)
 class OwnAnswers:
@@ -100,23 +102,21 @@ def fit_own_answers(
         As for `SurfaceClassifier`.
     """
     classifier = SurfaceClassifier(strength, seed).fit(features, hallucinated, folds, names)
-    gate = new_gate(names, strength)
+    gate = new_gate(names)
     whose = np.arange(len(features) + len(given)) < len(features)
     gate.fit(np.concatenate([features, given]), whose)
     return OwnAnswers(gate, classifier, len(features), questions)
 
 
-def new_gate(names: Sequence[str], strength: float = 0.01) -> Any:
+def new_gate(names: Sequence[str]) -> Any:
     """The gate before it is fitted: a linear classifier of what the channels without learned directions show.
 
     Parameters
     ----------
     names : sequence of str
         Of the features.
-    strength : float
-        Inverse penalty ``C``.
     """
     learned = set(feature_names(CHANNELS))
     shared = [column for column, name in enumerate(names) if name not in learned]
-    linear = new_members([], strength)["linear"]
+    linear = new_members([], _GATE_STRENGTH)["linear"]
     return make_pipeline(ColumnTransformer([("shared", linear[:-1], shared)]), linear[-1])

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,8 @@ def _classifier_bytes(learned: Learned) -> bytes:
             "gate": learned.own_answers.gate,
             **_estimators(learned.own_answers.classifier),
         }
-    return bytes(skops.io.dumps(parts))
+    # most of it is the same few words, many times
+    return bytes(skops.io.dumps(parts, compression=zipfile.ZIP_DEFLATED))
 
 
 def _estimators(classifier: SurfaceClassifier) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from scipy.special import expit, logit
 
 from halluscope.detector import Detector
 from halluscope.detector.classifier import SurfaceClassifier
+from halluscope.detector.labelled import question_marks
 from halluscope.detector.manifest import MANIFEST
-from halluscope.detector.own_answers import OwnAnswers, fit_own_answers, new_gate
+from halluscope.detector.own_answers import OwnAnswers, fit_own_answers
 from halluscope.detector.readings import CHANNELS
 from halluscope.errors import DetectorError
 from halluscope.evaluation.metrics import auroc
 from halluscope.features import feature_names
 from halluscope.folds import grouped_folds
+from halluscope.records import as_pairs
 from tests.samples import labelled_records
 
 NAMES = feature_names((*CHANNELS, "lens"))
@@ -74,7 +76,6 @@ def test_the_gate_sees_no_learned_direction(mixture):
     changed[:, :FIRST_SHARED] += 100
     np.testing.assert_array_equal(gate.predict_proba(features), gate.predict_proba(changed))
     assert (gate.predict_proba(features)[:, 1] > 0.5).mean() > 0.9
-    assert new_gate(NAMES, 0.5)[-1].C == 0.5
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +112,6 @@ def test_it_comes_along_when_saved(lm, both, tmp_path):
 
 
 def test_questions_of_own_answers_count_as_seen(both, monkeypatch):
-    from halluscope.detector.labelled import question_marks
-    from halluscope.records import as_pairs
-
     unseen = [("Who is nobody?", "He.")]
     assert both.count_seen(unseen) == 0
     part = both.own_answers_

@@ -10,6 +10,7 @@ from halluscope.lm.language_model import LanguageModel
 from halluscope.records import as_pairs
 from models import build as building
 from models.facts import HELD_OUT_KINDS
+from models.own import ALONE
 from tests.samples import labelled_records
 
 UNKNOWN = ("dull",)
@@ -59,7 +60,7 @@ def test_and_is_replaced_by_one_that_was_taught_the_model_s_own_answers(folder, 
     results = json.loads((folder / "results.json").read_text())
     found = results["own_answers"]["own answers, held-out kinds"]
     assert (found["n"], set(found["baselines"])) == (20, {"length", "logprob"})
-    assert 0 <= found["taught by given answers alone"]["auroc"]["value"] <= 1
+    assert 0 <= found[ALONE]["auroc"]["value"] <= 1
     part = Detector.load(folder, lm).own_answers_
     assert part.pairs == 60
     assert "60 of the language model's own answers" in (folder / "README.md").read_text()
