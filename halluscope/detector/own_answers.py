@@ -105,6 +105,8 @@ def fit_own_answers(
     gate = new_gate(names)
     whose = np.arange(len(features) + len(given)) < len(features)
     gate.fit(np.concatenate([features, given]), whose)
+    # of an answer that is to be judged nobody knows whose it is, however many of either were learned from
+    gate[-1].intercept_ += np.log(len(given) / len(features))
     return OwnAnswers(gate, classifier, len(features), questions)
 
 

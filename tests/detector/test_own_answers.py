@@ -78,6 +78,15 @@ def test_the_gate_sees_no_learned_direction(mixture):
     assert (gate.predict_proba(features)[:, 1] > 0.5).mean() > 0.9
 
 
+def test_the_gate_does_not_depend_on_how_many_of_either_were_learned_from():
+    chooser = np.random.default_rng(5)
+    own, given = (chooser.normal(size=(n, len(NAMES))) for n in (N, 8 * N))
+    y = np.arange(N) % 2 == 0
+    part = fit_own_answers(NAMES, own, y, grouped_folds(y, np.arange(N), 3, 0), given)
+    shares = part.gate.predict_proba(chooser.normal(size=(N, len(NAMES))))[:, 1]
+    assert np.median(shares) == pytest.approx(0.5, abs=0.1)
+
+
 @pytest.fixture(scope="module")
 def both(detector):
     """A fitted detector with a part for own answers that was learned on its own features."""
