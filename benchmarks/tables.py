@@ -75,15 +75,15 @@ def shipped_table(model: str) -> str:
         "its kinds of fact, cross-validated": built["cross_validated"],
         "subjects and kinds of fact left out": built["held_out"]["held-out kinds"],
         "kinds of fact that the model hardly knows": built["held_out"]["kinds that the model hardly knows"],
-        **built.get("own_answers", {}),
     }
+    own = built.get("own_answers", {})
     elsewhere = default_detector.RESULTS / f"{model}.json"
     if not elsewhere.exists():
-        return f"{auroc_table(rows)}\n\nOn other corpora: not measured yet for this version."
+        return f"{auroc_table(rows | own)}\n\nOn other corpora: not measured yet for this version."
     carried = json.loads(elsewhere.read_text(encoding="utf-8"))
-    order = sorted(carried, key=lambda name: (name.startswith("own"), name != "well known", name))
-    rows |= {name: carried[name] for name in order}
-    return auroc_table(rows)
+    order = sorted(carried, key=lambda name: (name != "well known", name))
+    given = {name: carried[name] for name in order if not name.startswith("own")}
+    return auroc_table(rows | given | own | {name: carried[name] for name in order if name not in given})
 
 
 def _accuracy(

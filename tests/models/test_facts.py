@@ -199,14 +199,14 @@ def test_the_letters_of_a_subject_tell_its_value_for_symbols_only(pairs):
 
 @pytest.mark.parametrize("with_prompt", [False, True])
 def test_wording_does_not_tell_the_label(records, with_prompt):
-    # Every other group and a short fit keep the test quick; the command line prints the full check.
-    names = sorted({record["group"] for record in records})[::2]
+    # Every third group and a short fit keep the test quick; the command line prints the full check.
+    names = sorted({record["group"] for record in records})[::3]
     chosen = [record for record in records if record["group"] in set(names)]
     labels = [record["hallucinated"] for record in chosen]
     texts = [f"{r['prompt']} {r['answer']}" if with_prompt else r["answer"] for r in chosen]
     groups = [record["group"] for record in chosen]
     scores = wording_scores(texts, labels, groups, features=2000, iterations=20)
-    assert len(set(scores)) > 1000
+    assert len(set(scores)) > 700
     assert 0.45 < roc_auc_score(labels, scores) < 0.55
 
 
