@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KNOWN_MODELS := smollm2-135m-instruct gemma-3-270m
 
 TRUE_ANSWER := Elon Musk is a South African-born entrepreneur, inventor, and business magnate.
 FALSE_ANSWER := Elon Musk is a renowned pastry chef from rural France, known for inventing the world's first croissant-flavored ice cream.
@@ -25,10 +26,9 @@ lint: $(VENV)/.development
 	$(BIN)/mypy
 
 models: $(VENV)/.development  ## rebuild the shipped detectors and their model cards
+	for model in $(KNOWN_MODELS); do $(BIN)/python -m models.knowledge --model $$model || exit 1; done
 	$(BIN)/python -m models.answers
-	for model in smollm2-135m-instruct gemma-3-270m; do \
-		$(BIN)/python -m models.knowledge --model $$model && $(BIN)/python -m models.build --model $$model || exit 1; \
-	done
+	for model in $(KNOWN_MODELS); do $(BIN)/python -m models.build --model $$model || exit 1; done
 
 tables: $(VENV)/.development  ## render the README's tables from the benchmarks' results
 	$(BIN)/python -m benchmarks.tables

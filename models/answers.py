@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from halluscope import LanguageModel
+from halluscope.errors import InputError
 from halluscope.evaluation.on_policy import normalise, telling_aliases
 from halluscope.lm.catalogue import DEFAULT_MODEL
 from halluscope.records import Pair, as_pairs
@@ -40,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = parser.parse_args(arguments).model
     questions = own_questions(unknown_kinds(name))
     lm = LanguageModel.from_pretrained(name)
-    rows = answer_questions(lm, questions, list(map(put, questions)), ANSWERS / f"{name}.jsonl")
+    try:
+        rows = answer_questions(lm, questions, list(map(put, questions)), ANSWERS / f"{name}.jsonl")
+    except InputError as error:
+        raise SystemExit(str(error)) from None
     kinds = kind_topics()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for question, row in zip(questions, rows, strict=True):

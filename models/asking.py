@@ -51,7 +51,7 @@ def answer_questions(
     rows = kept_rows(path)[: len(questions)]
     for row, question, prompt in zip(rows, questions, prompts, strict=False):
         if (row["id"], row["prompt"]) != (question.id, prompt):
-            raise InputError(f"{path} holds answers to other questions: use another folder")
+            raise InputError(f"{path} holds answers to other questions: remove it, or use another folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     rest = iter(range(len(rows), len(questions)))
     with progress_bar(f"Asking {path.stem}", len(questions)) as advance:
